@@ -1,9 +1,9 @@
 """The errors of misuse. A call never raises one of them: it raises what the caller's library would.
 
-    FailoverError
-    ├── ConfigurationError   settings that can't work
-    ├── CatalogError         model data that can't work
-    └── StoreError           a store that can't be opened
+FailoverError
+├── ConfigurationError   settings that can't work
+├── CatalogError         model data that can't work
+└── StoreError           a store that can't be opened
 """
 
 from __future__ import annotations
