@@ -27,7 +27,7 @@ class CallMatched:
 class AttemptFailed:
     """A send to one provider failed, whatever is done about it next.
 
-    `bill` says what is known about the charge: `N` not sent, `R` refused, `U` unknown, `A` accepted.
+    `bill` is what is known about the charge: `N` not sent, `R` refused, `U` unknown, `A` accepted.
     """
 
     call_id: str

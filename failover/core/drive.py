@@ -5,10 +5,12 @@ Both close the flow whatever happens, so that a cancelled call runs the flow's `
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from failover.core.effects import Effect, Flow
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from failover.core.effects import Effect, Flow
 
 T = TypeVar("T")
 

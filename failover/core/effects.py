@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from failover.core.health import Evidence
+    from collections.abc import Mapping
+
+    from failover.core.health import Admission, Evidence
     from failover.core.types import Job, NoReply, Reply, Request
     from failover.events import Event
 
@@ -85,9 +87,30 @@ class NoteFailure(Asks[None]):
 
 @dataclass(frozen=True, slots=True)
 class NoteSuccess(Asks[None]):
-    """A scope has served a call."""
+    """Scopes have served a call, each under the generation in which the attempt started."""
 
-    scopes: tuple[str, ...]
+    scopes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Admit(Asks["Admission"]):
+    """Ask whether this call may be the one that probes an expired scope.
+
+    Args:
+        scope: the scope.
+        lease: seconds the probe may take.
+    """
+
+    scope: str
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Asks[None]):
+    """Give a probe back without an opinion."""
+
+    scope: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +134,17 @@ class SaveJob(Asks[None]):
 
 
 Effect: TypeAlias = (
-    Forward | Send | Sleep | Emit | ReadHealth | NoteFailure | NoteSuccess | FindJob | SaveJob
+    Forward
+    | Send
+    | Sleep
+    | Emit
+    | ReadHealth
+    | NoteFailure
+    | NoteSuccess
+    | Admit
+    | Release
+    | FindJob
+    | SaveJob
 )
 Flow: TypeAlias = Generator[Effect, Any, T]
 

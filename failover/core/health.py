@@ -1,4 +1,4 @@
-"""When a scope cools, for how long, and how two opinions are merged: pure functions on frozen values.
+"""When a scope cools, for how long, and how two opinions are merged: pure functions.
 
 A scope is a string, one of
     host:{provider}                      connect-level trouble

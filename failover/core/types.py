@@ -28,7 +28,7 @@ class Request:
         query: raw query without the question mark.
         headers: looked up by lower-case name; the client library's own mapping on the way in.
         body: the bytes, or None when there is none or it can't be sent a second time.
-        replayable: False when the body is a one-shot stream, so that only the caller's client can send it.
+        replayable: False when the body is a one-shot stream that only the caller's client can send.
         timeout: seconds the caller waits for one read; None means without limit.
     """
 
@@ -55,7 +55,7 @@ class Reply:
         status: HTTP status code.
         headers: looked up by lower-case name.
         body: the decoded body; empty when it was left unread for the caller.
-        native: the client library's own response, when the reply goes back to the caller as it came.
+        native: the client library's own response, when it goes back to the caller as it came.
         seconds: how long it took.
         truncated: the connection ended, or the size limit was reached, before the body did.
     """
@@ -291,6 +291,7 @@ class Job:
         version: the version id he named.
         model: canonical model.
         stream: he was promised an event stream.
+        cancelled: he ended it.
         input: what he asked; kept only in this process unless the job can still move.
     """
 
@@ -307,6 +308,7 @@ class Job:
     version: str | None = None
     model: str = ""
     stream: bool = False
+    cancelled: bool = False
     input: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -1,0 +1,1 @@
+"""One line that keeps generation calls alive when their provider fails."""
