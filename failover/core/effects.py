@@ -12,11 +12,14 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from failover.core.health import Admission, Standing
+from failover.core.types import Job, NoReply, Reply
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from failover.core.health import Admission, Evidence
-    from failover.core.types import Job, NoReply, Reply, Request
+    from failover.core.health import Evidence
+    from failover.core.types import Request
     from failover.events import Event
 
 T = TypeVar("T")
@@ -30,7 +33,7 @@ class Asks(Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Forward(Asks["Reply | NoReply"]):
+class Forward(Asks[Reply | NoReply]):
     """Send the caller's own request, unchanged, through his own client.
 
     Args:
@@ -43,7 +46,7 @@ class Forward(Asks["Reply | NoReply"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Send(Asks["Reply | NoReply"]):
+class Send(Asks[Reply | NoReply]):
     """Send a request of ours to a provider.
 
     Args:
@@ -79,21 +82,21 @@ class ReadHealth(Asks[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class NoteFailure(Asks[None]):
+class NoteFailure(Asks[Standing | None]):
     """Add evidence against a scope."""
 
     evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
-class NoteSuccess(Asks[None]):
+class NoteSuccess(Asks[tuple[str, ...]]):
     """Scopes have served a call, each under the generation in which the attempt started."""
 
     scopes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Admit(Asks["Admission"]):
+class Admit(Asks[Admission]):
     """Ask whether this call may be the one that probes an expired scope.
 
     Args:
@@ -114,7 +117,7 @@ class Release(Asks[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class FindJob(Asks["Job | None"]):
+class FindJob(Asks[Job | None]):
     """Look up a job by the id the caller holds."""
 
     id: str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from failover.core.health import Entry
     from failover.core.settings import Settings
+    from failover.core.watch import Watch
     from failover.core.types import (
         Asked,
         Cause,
@@ -154,14 +155,8 @@ class Memory(Protocol):
     def note_exhausted(self, who: Hashable, request: Request) -> None:
         """Remember that a call failed everywhere."""
 
-    def outcome(self, job: Job) -> Outcome | None:
-        """The last known state of a job, while it is fresh enough or final."""
-
-    def note_outcome(self, job: Job, outcome: Outcome) -> None:
-        """Remember a job's state."""
-
-    def last_outcome(self, job: Job) -> Outcome | None:
-        """The last known state of a job, however old."""
+    def watch(self, job: Job) -> Watch:
+        """What was last seen of a job."""
 
     def slug_of(self, version: str) -> str | None:
         """The slug of a version id that went by earlier."""

@@ -57,7 +57,8 @@ class Reply:
         body: the decoded body; empty when it was left unread for the caller.
         native: the client library's own response, when it goes back to the caller as it came.
         seconds: how long it took.
-        truncated: the connection ended, or the size limit was reached, before the body did.
+        truncated: the connection ended before the body did.
+        streaming: the body was left unread and goes to the caller as it comes.
     """
 
     status: int
@@ -66,6 +67,7 @@ class Reply:
     native: object = None
     seconds: float = 0.0
     truncated: bool = False
+    streaming: bool = False
 
     def json(self) -> Json:
         """Parse the body.

@@ -1,0 +1,182 @@
+"""One watched request on its way through a client library: what every front door shares.
+
+A front door turns its library's request into ours, does the two HTTP effects, and turns the answer
+back. Everything else is here, once: recognising, running the flow, and falling back to the caller's
+own request if this library itself goes wrong.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from failover.core.drive import drive, drive_async
+from failover.core.effects import Effect, Flow, Forward, Send, Sleep
+from failover.core.flow import serve
+from failover.core.report import Answer
+from failover.core.troubles import trouble_of
+from failover.core.types import NoReply, Reply
+from failover.dialects import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from failover._failover import Failover
+    from failover._runtime import Runtime
+    from failover.core.ports import Inbound
+    from failover.core.types import Intent, Request
+
+MARK = "failover.active"
+REPLY_LIMIT = 8 * 2**20
+CONNECT_TIMEOUT = 5.0
+
+paused_here: ContextVar[bool] = ContextVar("failover_paused", default=False)
+raise_defects: ContextVar[bool] = ContextVar("failover_raise_defects", default=False)
+
+
+class Recognised(NamedTuple):
+    """A request that is ours: what it wants, and whose dialect it speaks."""
+
+    runtime: Runtime
+    request: Request
+    intent: Intent
+    dialect: Inbound
+
+
+class Dialled(NamedTuple):
+    """Where an outbound request goes and what it carries."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def recognise(failover: Failover, request: Request, provider: str) -> Recognised | None:
+    """Say what a request to a watched origin wants.
+
+    Args:
+        failover: the settings.
+        request: the caller's request, its origin made canonical.
+        provider: whose origin it is.
+
+    Returns:
+        None when it is nothing that we serve.
+    """
+    runtime = failover.runtime
+    dialect = runtime.inbound[provider]
+    intent = dialect.recognise(request)
+    return None if intent is None else Recognised(runtime, request, intent, dialect)
+
+
+class Exchange:
+    """The library-independent half of a front door's work for one request.
+
+    Args:
+        recognised: the request and what it wants.
+    """
+
+    def __init__(self, recognised: Recognised) -> None:
+        self.runtime = recognised.runtime
+        self.request = recognised.request
+        self.intent = recognised.intent
+        self.dialect = recognised.dialect
+        self.original: Reply | NoReply | None = None
+
+    def flow(self) -> Flow[Answer]:
+        """The decision, ready to be driven."""
+        return serve(self.runtime, self.request, self.intent, self.dialect)
+
+    def dialled(self, effect: Send) -> Dialled:
+        """Where a request of ours goes, with the key put in last."""
+        request = effect.request
+        site = self.runtime.sites.outbound(request.origin)
+        provider = PROVIDERS[effect.provider]
+        headers = dict(request.headers)
+        headers["accept-encoding"] = "identity"
+        headers[provider.header] = self.runtime.keyring.credential(effect.provider, effect.key)
+        query = f"?{request.query}" if request.query else ""
+        return Dialled(site.base + request.path + query, headers)
+
+    def own_credential(self, key: str) -> tuple[str, str]:
+        """The header that puts another key of the caller's provider in place of his."""
+        provider = PROVIDERS[self.dialect.provider]
+        return provider.header, self.runtime.keyring.credential(provider.name, key)
+
+    def may_carry(self, provider: str, scheme: str, host: str, port: int) -> bool:
+        """Check at the last moment that a URL is an exact origin of the key's provider (S3)."""
+        return self.runtime.sites.may_carry(provider, scheme, host, port)
+
+    def keep_original(self, reply: Reply | NoReply) -> Reply | NoReply:
+        """Remember what the caller's own provider said, for the case that we go wrong."""
+        self.original = reply
+        return reply
+
+    def rescued(self, error: Exception, where: str) -> Answer | None:
+        """After a defect of ours: the original's answer, or None if it was never asked."""
+        if raise_defects.get():
+            raise error
+        self.runtime.telling.defect(where, error)
+        return None if self.original is None else Answer(self.original)
+
+
+def run(
+    exchange: Exchange, perform: Callable[[Effect], Any], fallback: Callable[[], Reply | NoReply]
+) -> Answer:
+    """Drive a blocking exchange to its answer.
+
+    Args:
+        exchange: the request.
+        perform: does one effect.
+        fallback: sends the caller's request as if this library were not there.
+    """
+    try:
+        return drive(exchange.flow(), perform)
+    except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
+        return exchange.rescued(error, "flow") or Answer(fallback())
+
+
+async def run_async(
+    exchange: Exchange,
+    perform: Callable[[Effect], Awaitable[Any]],
+    fallback: Callable[[], Awaitable[Reply | NoReply]],
+) -> Answer:
+    """Drive an asynchronous exchange to its answer; arguments as for `run`."""
+    try:
+        return await drive_async(exchange.flow(), perform)
+    except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
+        return exchange.rescued(error, "flow") or Answer(await fallback())
+
+
+def no_reply(error: BaseException, seconds: float) -> NoReply:
+    """Put a library's exception into our words."""
+    return NoReply(trouble_of(error), error, seconds)
+
+
+def raise_last_word(answer: Answer) -> None:
+    """Raise the caller's own exception again if that is the answer, with the trail as a note."""
+    if not isinstance(answer.reply, NoReply):
+        return
+    error = answer.reply.error
+    if answer.report is not None:
+        error.failover = answer.report  # type: ignore[attr-defined]  # documented extra attribute
+        error.add_note(f"failover: {answer.report.header}")
+    raise error
+
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "MARK",
+    "REPLY_LIMIT",
+    "Dialled",
+    "Exchange",
+    "Forward",
+    "Recognised",
+    "Send",
+    "Sleep",
+    "no_reply",
+    "paused_here",
+    "raise_defects",
+    "raise_last_word",
+    "recognise",
+    "run",
+    "run_async",
+]

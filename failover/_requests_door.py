@@ -1,0 +1,371 @@
+"""The front door for requests: an adapter's `send`, with the flow in between.
+
+requests reads its replies through urllib3; a reply that was read to be judged is given back as a
+urllib3 response over the same bytes, so that content encodings and cookies work as ever.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+from failover._exchange import (
+    CONNECT_TIMEOUT,
+    MARK,
+    REPLY_LIMIT,
+    Exchange,
+    Forward,
+    Recognised,
+    Send,
+    Sleep,
+    no_reply,
+    paused_here,
+    raise_last_word,
+    recognise,
+    run,
+)
+from failover._sites import PORTS
+from failover.core.report import HEADER, Answer
+from failover.core.types import NoReply, Reply, Request, Trouble
+from failover.events import KeyWithheld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from failover._failover import Failover
+    from failover.core.effects import Effect
+
+CHUNK = 64 * 1024
+ACTIVE = "_" + MARK.replace(".", "_")
+
+
+def handle(
+    failover: Failover,
+    adapter: Any,
+    request: Any,
+    send: Callable[..., Any],
+    options: dict[str, Any],
+) -> Any:
+    """Send a prepared request that may be watched.
+
+    Args:
+        failover: the settings.
+        adapter: the `HTTPAdapter` it goes through.
+        request: the prepared request.
+        send: the adapter's own `send`.
+        options: the keyword arguments of `send`.
+
+    Returns:
+        The `requests.Response`.
+    """
+    if getattr(request, ACTIVE, False):
+        return send(request, **options)
+    recognised = _recognised(failover, request, options)
+    if recognised is None:
+        return send(guarded(failover, request), **options)
+    setattr(request, ACTIVE, True)
+    try:
+        return _Door(recognised, adapter, request, send, options).answer()
+    finally:
+        delattr(request, ACTIVE)
+
+
+def guarded(failover: Failover, request: Any) -> Any:
+    """Take provider keys off a request that goes to a foreign origin (S3); never changes it."""
+    secrets = failover.secrets
+    found = {
+        name: secrets[raw]
+        for name, value in request.headers.items()
+        if (raw := value.encode() if isinstance(value, str) else value) in secrets
+    }
+    if not found or paused_here.get():
+        return request
+    from urllib3.util import parse_url  # noqa: PLC0415  # comes with requests
+
+    url = parse_url(request.url)
+    scheme, host = url.scheme or "", url.host or ""
+    port = url.port or PORTS.get(scheme, 0)
+    foreign = [
+        name
+        for name, provider in found.items()
+        if not failover.sites.may_carry(provider, scheme, host, port)
+    ]
+    if not foreign:
+        return request
+    copy = request.copy()
+    for name in foreign:
+        del copy.headers[name]
+        event = KeyWithheld(provider=found[name], host=host, at=time.time())
+        failover.telling.tell(event)
+    return copy
+
+
+def _recognised(failover: Failover, request: Any, options: dict[str, Any]) -> Recognised | None:
+    """Read a request to a watched host; None when it passes untouched."""
+    try:
+        netloc = request.url.split("/", 3)[2]
+        host = netloc.rpartition(":")[0] or netloc
+        if host.encode() not in failover.hosts or paused_here.get():
+            return None
+        found = _core_request(failover, request, options)
+        return recognise(failover, *found) if found else None
+    except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
+        failover.telling.defect("recognise", error)
+        return None
+
+
+def _core_request(
+    failover: Failover, request: Any, options: dict[str, Any]
+) -> tuple[Request, str] | None:
+    from urllib3.util import parse_url  # noqa: PLC0415  # the parser that will dial (S6)
+
+    url = parse_url(request.url)
+    scheme, host, path = url.scheme or "", url.host or "", url.path or "/"
+    if url.auth:
+        return None
+    site = failover.sites.inbound(scheme, host, url.port or PORTS.get(scheme, 0), path)
+    if site is None:
+        return None
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    replayable = body is None or isinstance(body, bytes)
+    core = Request(
+        request.method,
+        site.canonical,
+        path.removeprefix(site.prefix),
+        url.query or "",
+        request.headers,
+        body if replayable else None,
+        replayable,
+        _read_timeout(options.get("timeout")),
+    )
+    return core, site.provider
+
+
+def _read_timeout(timeout: Any) -> float | None:
+    """The caller's read timeout, out of the forms that requests takes."""
+    if isinstance(timeout, tuple):
+        timeout = timeout[1] if len(timeout) > 1 else None
+    elif hasattr(timeout, "read_timeout"):
+        timeout = timeout.read_timeout
+    return float(timeout) if isinstance(timeout, (int, float)) else None
+
+
+class _Body(io.RawIOBase):
+    """Bytes that were read already, then the rest of the reply, or the error it broke off with."""
+
+    def __init__(self, read: bytes, rest: Any = None, error: Exception | None = None) -> None:
+        self._buffer = io.BytesIO(read)
+        self._rest = rest
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._buffer.read(-1 if size is None else size)
+        if data and size not in (None, -1):
+            return data
+        if self._error is not None:
+            raise self._error
+        if self._rest is None:
+            return data
+        amount = None if size in (None, -1) else size
+        more: bytes = self._rest.read(amount, decode_content=False)
+        return data + more
+
+    def close(self) -> None:
+        if self._rest is not None:
+            self._rest.close()
+        super().close()
+
+
+class _Door(Exchange):
+    """One request on its way through an adapter."""
+
+    def __init__(
+        self,
+        recognised: Recognised,
+        adapter: Any,
+        native: Any,
+        send: Callable[..., Any],
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(recognised)
+        self.adapter = adapter
+        self.native = native
+        self.send = send
+        self.options = options
+        self.unread: Any = None
+
+    def answer(self) -> Any:
+        """Run the flow and hand over a `requests.Response`."""
+        answer = run(self, self._perform, lambda: self._forward(Forward(read=False)))
+        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
+            self.unread.close()
+        return self._delivered(answer)
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Forward):
+            return self._forward(effect)
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
+        return self.runtime.perform(effect)
+
+    def _forward(self, effect: Forward) -> Reply | NoReply:
+        request = self.native
+        if effect.key is not None:
+            name, value = self.own_credential(effect.key)
+            request = self.native.copy()
+            request.headers[name] = value
+        start = time.monotonic()
+        try:
+            response = self.send(request, **{**self.options, "stream": True})
+        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
+            return self.keep_original(no_reply(error, time.monotonic() - start))
+        if not effect.read or _is_stream(response):
+            self.unread = response
+            seconds = time.monotonic() - start
+            reply = Reply(
+                response.status_code, response.headers, b"", response, seconds, streaming=True
+            )
+        else:
+            reply = self._read(response, start)
+        return reply if effect.key else self.keep_original(reply)
+
+    def _read(self, response: Any, start: float) -> Reply:
+        raw, read = response.raw, bytearray()
+        error: Exception | None = None
+        rest = None
+        try:
+            for chunk in raw.stream(CHUNK, decode_content=False):
+                read += chunk
+                if len(read) > REPLY_LIMIT:
+                    rest = raw
+                    break
+        except Exception as broken:  # noqa: BLE001  # told to the caller when he reads on
+            error = broken
+        seconds = time.monotonic() - start
+        whole = error is None and rest is None
+        response.raw = _urllib3_response(
+            raw, response.status_code, raw.headers, _Body(bytes(read), rest, error)
+        )
+        body = _decoded(response, bytes(read)) if whole else b""
+        return Reply(
+            response.status_code,
+            response.headers,
+            body,
+            response,
+            seconds,
+            truncated=error is not None,
+            streaming=rest is not None,
+        )
+
+    def _send(self, effect: Send) -> Reply | NoReply:
+        import requests  # noqa: PLC0415  # whoever comes here has imported it
+        from urllib3.util import parse_url  # noqa: PLC0415  # the parser that will dial
+
+        dialled = self.dialled(effect)
+        prepared = requests.Request(
+            effect.request.method, dialled.url, headers=dialled.headers, data=effect.request.body
+        ).prepare()
+        url = parse_url(prepared.url or "")
+        scheme, host = url.scheme or "", url.host or ""
+        if not self.may_carry(effect.provider, scheme, host, url.port or PORTS.get(scheme, 0)):
+            raise PermissionError(f"{effect.provider}: no key goes to {host}")
+        setattr(prepared, ACTIVE, True)
+        options = {
+            "stream": True,
+            "timeout": (min(effect.timeout, CONNECT_TIMEOUT), effect.timeout),
+            "verify": self.options.get("verify", True) or True,
+            "cert": None,
+            "proxies": _proxies(self.options.get("proxies"), self.native.url, prepared.url),
+        }
+        start = time.monotonic()
+        try:
+            response = self.send(prepared, **options)
+        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
+            return no_reply(error, time.monotonic() - start)
+        return _collect(response, start, effect.timeout)
+
+    def _delivered(self, answer: Answer) -> Any:
+        raise_last_word(answer)
+        reply, report = answer.reply, answer.report
+        assert isinstance(reply, Reply)  # noqa: S101  # raise_last_word took the other case
+        response: Any = reply.native
+        if response is None:
+            raw = _urllib3_response(None, reply.status, reply.headers, _Body(reply.body))
+            response = self.adapter.build_response(self.native, raw)
+        if report is not None:
+            response.headers[HEADER] = report.header
+            response.failover = report
+        return response
+
+
+def _is_stream(response: Any) -> bool:
+    kind = response.headers.get("content-type") or ""
+    return response.status_code < 300 and kind.startswith("text/event-stream")
+
+
+def _urllib3_response(old: Any, status: int, headers: Any, body: _Body) -> Any:
+    from http import HTTPStatus  # noqa: PLC0415  # only where a reply is rebuilt
+
+    from urllib3 import HTTPHeaderDict, HTTPResponse  # noqa: PLC0415  # comes with requests
+
+    known = status in HTTPStatus.__members__.values()
+    return HTTPResponse(
+        body=body,
+        headers=HTTPHeaderDict(headers),
+        status=status,
+        version=old.version if old is not None else 11,
+        reason=old.reason if old is not None else (HTTPStatus(status).phrase if known else ""),
+        preload_content=False,
+        decode_content=False,
+        original_response=getattr(old, "_original_response", None),
+        enforce_content_length=False,
+    )
+
+
+def _decoded(response: Any, raw: bytes) -> bytes:
+    """The body without its content encoding; empty if it can't be decoded."""
+    if not response.headers.get("content-encoding"):
+        return raw
+    again = _urllib3_response(None, response.status_code, response.raw.headers, _Body(raw))
+    try:
+        return bytes(again.read(decode_content=True))
+    except Exception:  # noqa: BLE001  # the caller will meet the same error when he reads it
+        return b""
+
+
+def _collect(response: Any, start: float, limit: float) -> Reply | NoReply:
+    """Read a reply to a request of ours; a redirect is not followed and not passed on (S10)."""
+    body, truncated = bytearray(), False
+    try:
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > REPLY_LIMIT or time.monotonic() - start > limit:
+                truncated = True
+                break
+    except Exception as error:  # noqa: BLE001  # an alternative that breaks off is a failed one
+        return no_reply(error, time.monotonic() - start)
+    finally:
+        response.close()
+    seconds = time.monotonic() - start
+    if 300 <= response.status_code < 400:
+        return NoReply(Trouble.REDIRECTS, ConnectionError("redirect"), seconds)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, headers, bytes(body), None, seconds, truncated)
+
+
+def _proxies(given: Any, source: str, target: str | None) -> Any:
+    """The caller's proxies, with those from the environment chosen anew for the other host."""
+    from requests.utils import get_environ_proxies  # noqa: PLC0415  # comes with requests
+
+    before = get_environ_proxies(source, no_proxy=None)
+    after = get_environ_proxies(target or source, no_proxy=None)
+    if before == after:
+        return given
+    kept = {name: url for name, url in (given or {}).items() if before.get(name) != url}
+    return {**after, **kept}

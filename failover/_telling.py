@@ -1,0 +1,67 @@
+"""Telling listeners what happened, without ever letting them harm the call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from failover.events import DefectFound, Event, Listener, Rerouted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LOG_INTERVAL = 60.0  # seconds between two log lines about the same raising listener
+
+
+class Telling:
+    """The listeners of one `Failover`.
+
+    Args:
+        on_failover: called with each `Rerouted`.
+        on_event: called with every event.
+        default: listeners that the package itself adds; they don't make the flow verbose.
+    """
+
+    def __init__(
+        self,
+        on_failover: Callable[[Rerouted], None] | None,
+        on_event: Iterable[Listener],
+        default: Iterable[Listener] = (),
+    ) -> None:
+        self._on_failover = on_failover
+        self._listeners = tuple(on_event)
+        self._default = tuple(default)
+        self._logged: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self.verbose = bool(self._listeners)
+
+    def tell(self, event: Event) -> None:
+        """Call every listener with an event; what they raise is logged and swallowed."""
+        for listener in (*self._default, *self._listeners):
+            self._call(listener, event)
+        if self._on_failover is not None and isinstance(event, Rerouted):
+            self._call(self._on_failover, event)
+
+    def defect(self, where: str, error: Exception) -> None:
+        """Tell that an error of this library was caught."""
+        self._log("failover: internal error in %s; the call went on without it", where, error)
+        self.tell(DefectFound(where=where, error_type=type(error).__name__, at=time.time()))
+
+    def _call(self, listener: Callable[..., None], event: Event) -> None:
+        try:
+            listener(event)
+        except Exception as error:  # noqa: BLE001  # a listener never breaks a call
+            now = time.monotonic()
+            with self._lock:
+                quiet = now - self._logged.get(id(listener), float("-inf")) < LOG_INTERVAL
+                if not quiet:
+                    self._logged[id(listener)] = now
+            if not quiet:
+                self._log("failover: a listener raised on %s", type(event).__name__, error)
+
+    @staticmethod
+    def _log(message: str, about: str, error: Exception) -> None:
+        import logging  # noqa: PLC0415  # heavy, and not needed while all is well
+
+        logging.getLogger("failover").error(message, about, exc_info=error)

@@ -1,0 +1,72 @@
+"""Who else could serve a call, in which order: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from failover.core.types import Endpoint, Target
+from failover.core.verdict import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from failover.core.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One more place to send a call.
+
+    Args:
+        target: the endpoint; the caller's own when only the key differs.
+        key: id of the key.
+        own: it is the caller's own endpoint, under another key.
+    """
+
+    target: Target
+    key: str
+    own: bool = False
+
+
+def candidates(walk: Walk) -> list[Candidate]:
+    """Order what is left to try: other keys of the caller's provider, then the other providers.
+
+    Args:
+        walk: a call whose body has been read and whose endpoint is known.
+
+    Returns:
+        Candidates in the order to try them; the keys of one provider stand together.
+    """
+    return [*_own_keys(walk), *_elsewhere(walk)]
+
+
+def _own_keys(walk: Walk) -> Iterator[Candidate]:
+    if walk.source is None or (walk.verdict and walk.verdict.action is not Action.NEXT_KEY):
+        return
+    mine = walk.ctx.caller_key(walk.provider, walk.request)
+    for key in walk.ctx.keys(walk.provider):
+        if mine and key != mine:
+            yield Candidate(Target(walk.model, walk.source), key, own=True)
+
+
+def _elsewhere(walk: Walk) -> Iterator[Candidate]:
+    if walk.source is None or walk.asked is None:
+        return
+    ctx, order = walk.ctx, walk.ctx.settings.providers
+    targets = list(ctx.catalog.targets(walk.source, walk.asked.input))
+    for model in ctx.settings.substitutes.get(walk.model, ()):
+        targets += [Target(model, endpoint) for endpoint in ctx.catalog.endpoints_of(model)]
+    usable = [t for t in targets if _usable(t.endpoint, walk.source)]
+    first_choice = [t for t in usable if t.model == walk.model]
+    for group in (first_choice, [t for t in usable if t.model != walk.model]):
+        for provider in order:
+            for target in group:
+                if target.endpoint.provider == provider:
+                    for key in ctx.keys(provider):
+                        yield Candidate(target, key)
+
+
+def _usable(endpoint: Endpoint, source: Endpoint) -> bool:
+    same = (endpoint.provider, endpoint.slug) == (source.provider, source.slug)
+    return endpoint.retired is None and not same

@@ -1,0 +1,181 @@
+"""The way of a call, from a recognised request to its answer.
+
+The caller's own provider is asked first, with his own bytes, unless it is cooling. What it says
+becomes a verdict; if that allows it, the call is translated and sent to the next candidate, until
+one serves it or none is left. Then the caller gets what his own provider said.
+
+Rules:
+- No try/except and no library type in here; a reply is `Reply` or `NoReply`.
+- Everything that costs money is bounded by `Walk`: sends, time, repeats after unknown outcomes.
+- When the healthy path ends well, nothing but the reply was looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from failover.core.effects import Emit, Flow, Forward, ReadHealth, ask
+from failover.core.elsewhere import serve_elsewhere
+from failover.core.entry import Pass, enter
+from failover.core.follow import follow
+from failover.core.report import Answer
+from failover.core.retry_after import retry_after
+from failover.core.types import (
+    Cause,
+    Create,
+    Endpoint,
+    Intent,
+    NoReply,
+    Phase,
+    Reply,
+    Request,
+    Trouble,
+)
+from failover.core.verdict import Action, Facts, judge
+from failover.core.walk import TIMEOUTS, Walk
+from failover.events import Exhausted
+
+if TYPE_CHECKING:
+    from failover.core.ports import Context, Inbound
+
+INSTANT = 0.25  # a connection refused faster than this may be tried once more at once
+
+
+def serve(ctx: Context, request: Request, intent: Intent, dialect: Inbound) -> Flow[Answer]:
+    """Answer a recognised request.
+
+    Args:
+        ctx: the world.
+        request: the caller's request.
+        intent: what it asks.
+        dialect: the caller's dialect.
+
+    Returns:
+        What the caller gets, and a report when others than his own provider were involved.
+    """
+    if isinstance(intent, Create):
+        return (yield from _create(Walk(ctx, request, intent, dialect)))
+    return (yield from follow(ctx, intent, dialect))
+
+
+def _create(walk: Walk) -> Flow[Answer]:
+    ctx = walk.ctx
+    yield from walk.matched()
+    if ctx.memory.exhausted(ctx.who(), walk.request):
+        yield from walk.not_rerouted("resubmit")
+        return Answer((yield from ask(Forward(read=False))))
+    if ctx.health.stale():
+        yield from ask(ReadHealth())
+    answer = yield from _ask_own(walk)
+    if answer is not None:
+        return answer
+    answer = yield from serve_elsewhere(walk)
+    if answer is not None:
+        return answer
+    return (yield from _give_up(walk))
+
+
+def _ask_own(walk: Walk) -> Flow[Answer | None]:
+    """Ask the caller's own provider; None when the call should go elsewhere."""
+    ctx = walk.ctx
+    key, passed = "", Pass({})
+    if not ctx.health.clear:
+        walk.read()
+        key = ctx.caller_key(walk.provider, walk.request)
+        entered = yield from enter(ctx, walk.provider, walk.slug, key)
+        if entered is None:
+            return None
+        passed = entered
+    reply = yield from _forward(walk)
+    if _served(walk, reply):
+        yield from walk.succeeded(walk.provider, walk.slug, key, passed.generations)
+        yield from walk.finished(walk.provider, "served")
+        return Answer(reply)
+    walk.read()
+    key = key or ctx.caller_key(walk.provider, walk.request)
+    yield from _judge_own(walk, reply, key, passed)
+    verdict = walk.verdict
+    if verdict is None or verdict.action is Action.SURFACE or not walk.may_repeat(verdict.bill):
+        yield from walk.finished(walk.provider, "surfaced")
+        return Answer(reply)
+    return None
+
+
+def _forward(walk: Walk) -> Flow[Reply | NoReply]:
+    """Send the caller's request; once more at once if the connection was refused in an instant."""
+    walk.sends += 1
+    reply = yield from ask(Forward())
+    refused = isinstance(reply, NoReply) and reply.trouble in (Trouble.CONNECT, Trouble.DNS)
+    if refused and reply.seconds < INSTANT:
+        reply = yield from ask(Forward())
+    walk.original = reply
+    walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
+    return reply
+
+
+def _served(walk: Walk, reply: Reply | NoReply) -> bool:
+    return (
+        isinstance(reply, Reply)
+        and 200 <= reply.status < 300
+        and (reply.streaming or (not reply.truncated and walk.dialect.intact(reply, walk.intent)))
+    )
+
+
+def _judge_own(walk: Walk, reply: Reply | NoReply, key: str, passed: Pass) -> Flow[None]:
+    facts, asked = own_facts(walk, reply)
+    walk.verdict = judge(facts)
+    slug = walk.slug
+    own = walk.source or Endpoint(walk.provider, slug, "")
+    yield from walk.failed(walk.verdict, own, key, reply, asked, passed.generations)
+    yield from passed.settle()
+
+
+def own_facts(walk: Walk, reply: Reply | NoReply) -> tuple[Facts, float | None]:
+    """The facts of a reply of the caller's own provider, and what it asked us to wait."""
+    if isinstance(reply, NoReply):
+        facts = Facts(None, reply.trouble, Cause.UNSPECIFIED, Phase.SUBMIT, True, reply.seconds)
+        return facts, None
+    asked = retry_after(reply.headers, reply.body)
+    good = 200 <= reply.status < 300
+    cause = Cause.UNSPECIFIED if good else walk.dialect.cause(reply)
+    facts = Facts(
+        status=reply.status,
+        trouble=None,
+        cause=cause,
+        phase=Phase.SUBMIT,
+        own=True,
+        seconds=reply.seconds,
+        malformed=good,
+        asked=asked,
+    )
+    return facts, asked
+
+
+def _give_up(walk: Walk) -> Flow[Answer]:
+    """Hand back what the caller's own provider said; ask it once if nobody did yet (D-8)."""
+    ctx = walk.ctx
+    if walk.original is None:
+        reply = yield from _forward(walk)
+        if not _served(walk, reply):
+            walk.read()
+            yield from _judge_own(
+                walk, reply, ctx.caller_key(walk.provider, walk.request), Pass({})
+            )
+        yield from walk.finished(walk.provider, "passed-through")
+        return walk.last_word(reply)
+    if any(failure.provider != walk.provider for failure in walk.failures):
+        ctx.memory.note_exhausted(ctx.who(), walk.request)
+        yield from ask(Emit(_exhausted(walk)))
+    yield from walk.finished(walk.provider, "exhausted")
+    return walk.last_word(walk.original)
+
+
+def _exhausted(walk: Walk) -> Exhausted:
+    return Exhausted(
+        call_id=walk.id,
+        model=walk.model,
+        provider=walk.provider,
+        attempts=tuple(f"{failure.provider}:{failure.reason}" for failure in walk.failures),
+        seconds=walk.ctx.clock() - walk.started,
+        at=walk.ctx.wall(),
+    )

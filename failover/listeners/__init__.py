@@ -1,0 +1,1 @@
+"""Ready-made listeners, one file each: pass them in `on_event=[...]`."""

@@ -1,0 +1,92 @@
+"""One log line for each thing an operator should know; on by default.
+
+Lines hold names, numbers and reasons of our own making: no prompt, no key, no URL.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from failover.events import (
+    CooldownEnded,
+    CooldownStarted,
+    DefectFound,
+    Exhausted,
+    KeyWithheld,
+    NotRerouted,
+    ParamsDropped,
+    Rerouted,
+    StoreFailed,
+)
+
+if TYPE_CHECKING:
+    from failover.events import Event
+
+logger = logging.getLogger("failover")
+QUIET_REASONS = ("resubmit",)
+
+
+def log_event(event: Event) -> None:
+    """Write a line for an event worth one.
+
+    Args:
+        event: any event; routine ones are passed over.
+    """
+    match event:
+        case Rerouted():
+            logger.warning(
+                "failover.rerouted model=%s from=%s to=%s reason=%s attempt=%d seconds=%.2f%s",
+                event.model,
+                event.source,
+                event.target,
+                event.reason,
+                event.attempt,
+                event.seconds,
+                " possible_duplicate=true" if event.possible_duplicate else "",
+            )
+        case ParamsDropped():
+            logger.info(
+                "failover.translated model=%s to=%s dropped=%s changed=%s",
+                event.model,
+                event.target,
+                ",".join(event.dropped) or "-",
+                "; ".join(event.changed) or "-",
+            )
+        case Exhausted():
+            logger.error(
+                "failover.exhausted model=%s attempts=%s seconds=%.2f",
+                event.model,
+                ",".join(event.attempts),
+                event.seconds,
+            )
+        case NotRerouted() if event.reason not in QUIET_REASONS:
+            logger.info(
+                "failover.not_rerouted provider=%s endpoint=%s reason=%s target=%s parameter=%s",
+                event.provider,
+                event.endpoint[:100],
+                event.reason,
+                event.target or "-",
+                event.parameter or "-",
+            )
+        case CooldownStarted():
+            level = logging.ERROR if event.scope.startswith("key:") else logging.WARNING
+            logger.log(
+                level,
+                "failover.cooldown_started scope=%s reason=%s seconds=%.0f",
+                event.scope,
+                event.reason,
+                event.seconds,
+            )
+        case CooldownEnded():
+            logger.info("failover.cooldown_ended scope=%s", event.scope)
+        case KeyWithheld():
+            logger.warning("failover.key_withheld provider=%s host=%s", event.provider, event.host)
+        case StoreFailed():
+            logger.warning(
+                "failover.store_failed operation=%s error=%s", event.operation, event.error_type
+            )
+        case DefectFound():
+            logger.warning("failover.defect where=%s error=%s", event.where, event.error_type)
+        case _:
+            pass
