@@ -9,13 +9,14 @@ the answer is translated back, so that the caller's SDK never learns that anythi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from failover._failover import Failover
 from failover._patch import install, installed, is_installed, paused, uninstall
 from failover.policy import Model, Policy
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from failover.core.report import Attempt, Report
     from failover.errors import CatalogError, ConfigurationError, FailoverError, StoreError
     from failover.events import Event, Listener, Rerouted

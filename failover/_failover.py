@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
 
 from failover._sites import Sites
 from failover._telling import Telling
@@ -13,8 +12,10 @@ from failover.errors import ConfigurationError
 from failover.keys import KeyRing
 from failover.policy import Model, Policy
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
     from failover._runtime import Runtime
     from failover.events import Event, Listener, Rerouted

@@ -11,18 +11,17 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-import wrapt
 
 from failover._failover import Failover
+from failover._import_hook import when_imported
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 MARK = "_self_failover"
 _lock = threading.RLock()
-_hooked: set[str] = set()
 
 
 class _Slot:
@@ -59,11 +58,7 @@ def install(failover: Failover | None = None, /, **settings: Any) -> Failover:
     with _lock:
         slot.failover = fo
         for module, hook in HOOKS.items():
-            if module in sys.modules:
-                hook(sys.modules[module])
-            if module not in _hooked:
-                _hooked.add(module)
-                wrapt.register_post_import_hook(hook, module)
+            when_imported(module, hook)
     return fo
 
 
@@ -122,6 +117,8 @@ def is_marked(function: Any) -> bool:
 
 def _wrap(owner: type, name: str, layer: Callable[..., Any]) -> None:
     """Put our layer on a method unless it is there."""
+    import wrapt  # noqa: PLC0415  # slower to import than all the rest of install()
+
     method = owner.__dict__[name]
     if is_marked(method):
         return

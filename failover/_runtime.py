@@ -62,12 +62,12 @@ class Runtime:
         self.telling: Telling = failover.telling
         self.settings = Settings(
             attempts=policy.attempts,
-            deadline=policy.deadline,  # type: ignore[arg-type]  # Policy made it a float
-            job_deadline=policy.job_deadline,  # type: ignore[arg-type]  # Policy made it a float
+            deadline=policy.deadline,
+            job_deadline=policy.job_deadline,
             fidelity=policy.fidelity,
             on_unknown=policy.on_unknown,
-            cooldown=policy.cooldown,  # type: ignore[arg-type]  # Policy made it a float
-            max_cooldown=policy.max_cooldown,  # type: ignore[arg-type]  # Policy made it a float
+            cooldown=policy.cooldown,
+            max_cooldown=policy.max_cooldown,
             providers=failover.providers,
             substitutes=failover.substitutes,
         )

@@ -6,12 +6,10 @@ is really served: the provider's own, its official backup, or a base URL that th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
 from failover.dialects import PROVIDERS, Provider
 from failover.errors import ConfigurationError
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -111,9 +109,8 @@ def _sites_of(provider: Provider, base: object, environ: Mapping[str, str]) -> I
     """A provider's addresses; the one to dial comes last for each canonical origin."""
     moved = _base_urls(provider, base)
     for canonical, others in provider.sites.items():
-        for origin in others:
-            yield _site(provider.name, canonical, origin)
-        yield _site(provider.name, canonical, canonical)
+        for origin in (*others, canonical):
+            yield Site(provider.name, canonical, "https", origin.removeprefix("https://"), 443, "")
     for variable, canonical in _moved_by_environ(provider, environ).items():
         yield _site(provider.name, canonical, variable)
     for canonical, url in moved.items():
@@ -144,14 +141,16 @@ def _base_urls(provider: Provider, base: object) -> dict[str, str]:
     for host, url in base.items():
         canonical = host if "://" in str(host) else f"https://{host}"
         if canonical not in provider.sites or not isinstance(url, str):
-            known = ", ".join(urlsplit(site).netloc for site in provider.sites)
+            known = ", ".join(site.removeprefix("https://") for site in provider.sites)
             raise ConfigurationError(f"base_urls[{provider.name!r}]: {host!r} is none of {known}")
         moved[canonical] = url
     return moved
 
 
 def _site(provider: str, canonical: str, url: str) -> Site:
-    """Parse one address, refusing what could be read in two ways."""
+    """Parse a user's address, refusing what could be read in two ways."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  # not needed by most users
+
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

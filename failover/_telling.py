@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
-from failover.events import DefectFound, Event, Listener, Rerouted
-
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from failover.events import Event, Listener, Rerouted
 
 LOG_INTERVAL = 60.0  # seconds between two log lines about the same raising listener
 
@@ -40,11 +40,13 @@ class Telling:
         """Call every listener with an event; what they raise is logged and swallowed."""
         for listener in (*self._default, *self._listeners):
             self._call(listener, event)
-        if self._on_failover is not None and isinstance(event, Rerouted):
+        if self._on_failover is not None and type(event).__name__ == "Rerouted":
             self._call(self._on_failover, event)
 
     def defect(self, where: str, error: Exception) -> None:
         """Tell that an error of this library was caught."""
+        from failover.events import DefectFound  # noqa: PLC0415  # keeps install() quick
+
         self._log("failover: internal error in %s; the call went on without it", where, error)
         self.tell(DefectFound(where=where, error_type=type(error).__name__, at=time.time()))
 

@@ -8,13 +8,14 @@ else speaks of keys by id.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NoReturn
 
 from failover.dialects import PROVIDERS, Provider
 from failover.errors import ConfigurationError
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import NoReturn
 
 SCHEMES = ("", "Key ", "Bearer ", "Token ", "key ", "bearer ", "token ")
 LEARNED_LIMIT = 1000
