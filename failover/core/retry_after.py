@@ -31,7 +31,7 @@ _DURATION = re.compile(
 _UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
 _DATE = re.compile(  # IMF-fixdate, RFC 9110 section 5.6.7
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} "
-    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} "
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [1-9][0-9]{3} "
     r"[0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 )
 _RESET = re.compile(r"(?:x-)?ratelimit-reset((?:-[a-z0-9]+)*)")

@@ -261,9 +261,7 @@ def judge(facts: Facts) -> Verdict:
         The verdict of the first row whose conditions hold; there always is one.
     """
     signal = _signal(facts)
-    cause, known = facts.cause, table()
-    if cause is Cause.UNSPECIFIED and not isinstance(signal, Trouble):
-        cause = known.assumed.get(signal, cause)
+    known, cause = table(), _cause(facts, signal)
     flags = {
         "own": facts.own,
         "malformed": facts.malformed,
@@ -292,6 +290,15 @@ def _signal(facts: Facts) -> Signal:
     if facts.status is None:
         return NO_STATUS
     return facts.status if 100 <= facts.status < 600 else -1
+
+
+def _cause(facts: Facts, signal: Signal) -> Cause:
+    """What the dialect read; else what the status means. Where there is no reply, nobody said."""
+    if isinstance(signal, Trouble):
+        return Cause.UNSPECIFIED
+    if facts.cause is Cause.UNSPECIFIED:
+        return table().assumed.get(signal, facts.cause)
+    return facts.cause
 
 
 def _reason(signal: Signal, cause: Cause) -> str:
