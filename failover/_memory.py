@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from failover.core.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from failover.core.types import Job, Request
 
@@ -63,12 +63,17 @@ class Memory:
         self._slugs: Recent[str, str] = Recent(1000)
         self._rerouted: Recent[str, bool] = Recent(1000)
 
-    def exhausted(self, who: Hashable, request: Request) -> bool:
+    def exhausted(self, who: Callable[[], Hashable], request: Request) -> bool:
         """Whether this is an SDK sending a call again that just failed everywhere."""
         if not self._exhausted:
             return False
-        since = self._exhausted.get((who, _fingerprint(request)))
+        since = self._exhausted.get((who(), _fingerprint(request)))
         return since is not None and time.monotonic() - since < RESUBMIT_WINDOW
+
+    @property
+    def blank(self) -> bool:
+        """No call has failed everywhere yet."""
+        return not self._exhausted
 
     def note_exhausted(self, who: Hashable, request: Request) -> None:
         """Remember that a call failed everywhere."""

@@ -86,6 +86,11 @@ class Runtime:
         """Somebody listens to routine events."""
         return self.telling.verbose
 
+    def quiet(self) -> bool:
+        """Nothing is cooling, nothing to be refreshed, nobody listens to routine events."""
+        health = self.health
+        return health.clear and self.memory.blank and not self.verbose and not health.stale()
+
     def clock(self) -> float:
         """Monotonic seconds."""
         return time.monotonic()

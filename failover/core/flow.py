@@ -38,6 +38,7 @@ from failover.events import Exhausted
 if TYPE_CHECKING:
     from failover.core.ports import Context, Inbound
 
+FORWARD = Forward()
 INSTANT = 0.25  # a connection refused faster than this may be tried once more at once
 
 
@@ -53,41 +54,47 @@ def serve(ctx: Context, request: Request, intent: Intent, dialect: Inbound) -> F
     Returns:
         What the caller gets, and a report when others than his own provider were involved.
     """
-    if isinstance(intent, Create):
+    if not isinstance(intent, Create):
+        return (yield from follow(ctx, intent, dialect))
+    if not ctx.quiet():
         return (yield from _create(Walk(ctx, request, intent, dialect)))
-    return (yield from follow(ctx, intent, dialect))
+    started = ctx.clock()
+    reply = yield FORWARD
+    if is_served(dialect, intent, reply):
+        return Answer(reply)
+    walk = Walk(ctx, request, intent, dialect, started)
+    return (yield from _create(walk, reply))
 
 
-def _create(walk: Walk) -> Flow[Answer]:
+def _create(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Answer]:
+    """Serve a create; `reply` is what the caller's own provider said, if it was asked already."""
     ctx = walk.ctx
-    yield from walk.matched()
-    if ctx.memory.exhausted(ctx.who(), walk.request):
-        yield from walk.not_rerouted("resubmit")
-        return Answer((yield from ask(Forward(read=False))))
-    if ctx.health.stale():
-        yield from ask(ReadHealth())
-    answer = yield from _ask_own(walk)
-    if answer is not None:
-        return answer
-    answer = yield from serve_elsewhere(walk)
-    if answer is not None:
-        return answer
-    return (yield from _give_up(walk))
+    if reply is None:
+        yield from walk.matched()
+        if ctx.memory.exhausted(ctx.who, walk.request):
+            yield from walk.not_rerouted("resubmit")
+            return Answer((yield from ask(Forward(read=False))))
+        if ctx.health.stale():
+            yield from ask(ReadHealth())
+    answer = yield from _ask_own(walk, reply)
+    if answer is None:
+        answer = yield from serve_elsewhere(walk)
+    return answer or (yield from _give_up(walk))
 
 
-def _ask_own(walk: Walk) -> Flow[Answer | None]:
+def _ask_own(walk: Walk, reply: Reply | NoReply | None) -> Flow[Answer | None]:
     """Ask the caller's own provider; None when the call should go elsewhere."""
     ctx = walk.ctx
-    key, passed = "", Pass({})
-    if not ctx.health.clear:
+    key, passed = "", Pass()
+    if reply is None and not ctx.health.clear:
         walk.read()
         key = ctx.caller_key(walk.provider, walk.request)
         entered = yield from enter(ctx, walk.provider, walk.slug, key)
         if entered is None:
             return None
         passed = entered
-    reply = yield from _forward(walk)
-    if _served(walk, reply):
+    reply = yield from _forward(walk, reply)
+    if is_served(walk.dialect, walk.intent, reply):
         yield from walk.succeeded(walk.provider, walk.slug, key, passed.generations)
         yield from walk.finished(walk.provider, "served")
         return Answer(reply)
@@ -101,23 +108,30 @@ def _ask_own(walk: Walk) -> Flow[Answer | None]:
     return None
 
 
-def _forward(walk: Walk) -> Flow[Reply | NoReply]:
-    """Send the caller's request; once more at once if the connection was refused in an instant."""
+def _forward(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Reply | NoReply]:
+    """Send the caller's request; once more at once if the connection was refused in an instant.
+
+    Args:
+        walk: the call.
+        reply: what came of sending it, if it was sent already.
+    """
     walk.sends += 1
-    reply = yield from ask(Forward())
+    if reply is None:
+        reply = yield FORWARD
     refused = isinstance(reply, NoReply) and reply.trouble in (Trouble.CONNECT, Trouble.DNS)
     if refused and reply.seconds < INSTANT:
-        reply = yield from ask(Forward())
+        reply = yield FORWARD
     walk.original = reply
     walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
     return reply
 
 
-def _served(walk: Walk, reply: Reply | NoReply) -> bool:
+def is_served(dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
+    """Whether a provider's reply to its own caller is the success that its protocol promises."""
     return (
         isinstance(reply, Reply)
         and 200 <= reply.status < 300
-        and (reply.streaming or (not reply.truncated and walk.dialect.intact(reply, walk.intent)))
+        and (reply.streaming or (not reply.truncated and dialect.intact(reply, intent)))
     )
 
 
@@ -156,11 +170,9 @@ def _give_up(walk: Walk) -> Flow[Answer]:
     ctx = walk.ctx
     if walk.original is None:
         reply = yield from _forward(walk)
-        if not _served(walk, reply):
+        if not is_served(walk.dialect, walk.intent, reply):
             walk.read()
-            yield from _judge_own(
-                walk, reply, ctx.caller_key(walk.provider, walk.request), Pass({})
-            )
+            yield from _judge_own(walk, reply, ctx.caller_key(walk.provider, walk.request), Pass())
         yield from walk.finished(walk.provider, "passed-through")
         return walk.last_word(reply)
     if any(failure.provider != walk.provider for failure in walk.failures):

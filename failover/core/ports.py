@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
     from random import Random
 
     from failover.core.health import Entry
@@ -149,7 +149,7 @@ class Health(Protocol):
 class Memory(Protocol):
     """What this process remembers between calls, bounded."""
 
-    def exhausted(self, who: Hashable, request: Request) -> bool:
+    def exhausted(self, who: Callable[[], Hashable], request: Request) -> bool:
         """Whether this is an SDK sending a call again that just failed everywhere."""
 
     def note_exhausted(self, who: Hashable, request: Request) -> None:
@@ -197,6 +197,9 @@ class Context(Protocol):
     @property
     def verbose(self) -> bool:
         """Somebody listens to routine events."""
+
+    def quiet(self) -> bool:
+        """Nothing is cooling, nothing to be refreshed, nobody listens to routine events."""
 
     def clock(self) -> float:
         """Monotonic seconds."""

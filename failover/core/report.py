@@ -6,7 +6,7 @@ The header is built from names the program itself knows, never from a provider's
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from failover.core.types import NoReply, Reply
@@ -64,11 +64,11 @@ class Report:
     def header(self) -> str:
         """The value of the `x-failover` header."""
         reasons = ",".join(f"{failure.provider}:{failure.reason}" for failure in self.failures)
-        return f"provider={self.provider}; attempts={self.attempts}; reason={reasons}"
+        told = f"provider={self.provider}; attempts={self.attempts}"
+        return f"{told}; reason={reasons}" if reasons else told
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The end of a flow: what the caller gets, and the report when there is something to tell."""
 
     reply: Reply | NoReply

@@ -1,7 +1,8 @@
 """The values that travel through a call: requests, replies, intents, outcomes and jobs.
 
-Rules: values are frozen; no value holds a credential; library objects appear only as the opaque
-`native` of a reply or the `error` of a missing one, and are handed back, never looked into.
+Rules: values are frozen; the few that every call makes are named tuples, which are quicker to make.
+No value holds a credential. Library objects appear only as the opaque `native` of a reply or the
+`error` of a missing one, and are handed back, never looked into.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 Headers: TypeAlias = Mapping[str, str]
-NO_HEADERS: Headers = {}
+NO_HEADERS: Headers = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request, in either direction.
 
     Args:
@@ -36,7 +37,7 @@ class Request:
     origin: str
     path: str
     query: str = ""
-    headers: Headers = field(default_factory=dict)
+    headers: Headers = NO_HEADERS
     body: bytes | None = None
     replayable: bool = True
     timeout: float | None = None
@@ -47,8 +48,7 @@ class Request:
         return f"{self.origin}{self.path}?{self.query}" if self.query else self.origin + self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One HTTP reply.
 
     Args:
@@ -62,7 +62,7 @@ class Reply:
     """
 
     status: int
-    headers: Headers = field(default_factory=dict)
+    headers: Headers = NO_HEADERS
     body: bytes = b""
     native: object = None
     seconds: float = 0.0
@@ -97,8 +97,7 @@ class Trouble(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+class NoReply(NamedTuple):
     """A request that ended without a usable reply.
 
     Args:

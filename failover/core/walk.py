@@ -45,15 +45,23 @@ class Walk:
         request: the caller's request.
         intent: what it asks.
         dialect: the caller's dialect.
+        started: monotonic seconds when the call came in; default now.
     """
 
-    def __init__(self, ctx: Context, request: Request, intent: Create, dialect: Inbound) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        request: Request,
+        intent: Create,
+        dialect: Inbound,
+        started: float | None = None,
+    ) -> None:
         self.ctx = ctx
         self.request = request
         self.intent = intent
         self.dialect = dialect
         self.id = f"{ctx.random.getrandbits(64):016x}"
-        self.started = ctx.clock()
+        self.started = ctx.clock() if started is None else started
         self.asked: Asked | None = None
         self.source: Endpoint | None = None
         self.model = ""

@@ -80,11 +80,7 @@ class Fal:
         if intent.mode is Mode.QUEUE:
             body = wire.json_object(reply.body)
             return body is not None and isinstance(body.get("request_id"), str)
-        try:
-            reply.json()
-        except (ValueError, RecursionError):
-            return False
-        return True
+        return wire.is_json(reply.body)
 
     def cause(self, reply: Reply) -> Cause:
         """Say whose fault an error reply is."""

@@ -27,9 +27,18 @@ def loads(body: bytes | None) -> Any:
     if not body:
         return None
     try:
-        return json.loads(body)
+        return json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is JSON."""
+    try:
+        json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def json_object(body: bytes | None) -> dict[str, Any] | None:
