@@ -125,8 +125,9 @@ def _troubles(data: dict[str, Any]) -> list[str]:
             lines.append(f"| {packages} | `{name}` | {words.replace(' ', ', ')} |")
     lines += [
         "",
-        "Nested exceptions of the standard library, by when they were raised: inside a TLS",
-        "handshake (nothing of the request was sent), later, or never raised at all.",
+        "Exceptions of the standard library, bare or nested, by when they were raised: inside a",
+        "TLS handshake (nothing of the request was sent), later, or never raised at all. A bare",
+        "`TimeoutError` is none of them: it may be the caller's own.",
         "",
         "| class | in the handshake | later | never raised |",
         "|---|---|---|---|",

@@ -7,6 +7,8 @@ Rules:
 - "Not sent" must be proven. When an exception leaves it open whether the request had left, it is a
   reset, whose bill is unknown.
 - What broke inside a TLS handshake broke before the request was sent; the traceback shows it.
+- Errors of sockets and TLS count as well when a library lets them through bare, as httpx does with
+  TLS errors of asyncio connections; but a bare `TimeoutError` may be the caller's own.
 - An exception of an unknown class is `OTHER`, whatever is nested in it.
 """
 
@@ -57,19 +59,22 @@ def _kind(words: list[str]) -> _Kind:
 
 @lru_cache(maxsize=1)
 def _inside() -> Mapping[tuple[str, str], Mapping[str, str]]:
-    """The standard library's classes, as found inside a client library's exception."""
+    """The standard library's classes, as found bare or inside a client library's exception."""
     rows = document()["troubles"]["inside"].items()
     return {tuple(name.split(".")): moments for name, moments in rows}
 
 
 def trouble_of(error: BaseException) -> Trouble:
-    """Say what an exception of httpx, httpx2, requests or urllib3 stands for.
+    """Say what an exception that came out of httpx, httpx2 or requests stands for.
 
     Args:
         error: the exception; it is only looked at.
     """
     kind = _kind_of(error)
-    return Trouble.OTHER if kind is None else _refined(error, kind, {id(error)})
+    if kind is not None:
+        return _refined(error, kind, {id(error)})
+    bare = None if isinstance(error, TimeoutError) else _of_standard_library(error)
+    return bare or Trouble.OTHER
 
 
 def _names(error: BaseException) -> Iterator[tuple[str, str]]:
