@@ -36,7 +36,8 @@ class Request:
         headers: Names and values in order, names as sent.
         body: The whole body, chunks joined.
         secure: Whether it came over TLS.
-        base: What precedes the path in this request's own URLs, e.g. ``https://fal.run``.
+        base: For a request by the plain port, what precedes the path in its own URLs, e.g.
+            ``http://127.0.0.1:8000/fal/run``; empty for a request by name.
         door: The host it is meant for: its Host header, or the one a plain path prefix names.
     """
 

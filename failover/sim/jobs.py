@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from failover.sim.clock import Clock
     from failover.sim.faults import JobTrouble
+
+LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 class State(StrEnum):
@@ -65,6 +67,7 @@ class Job:
         start_by: Moment by which it must have started.
         end_by: Moment at which it is stopped if it still runs.
         extra: What the provider wants to remember about it.
+        free_failure: Whether a failure costs nothing, whoever's fault it is.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Job:
     start_by: float | None = None
     end_by: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    free_failure: bool = False
     state: State = State.QUEUED
     output: Any = None
     polls: int = 0
@@ -115,6 +119,24 @@ class Job:
             moments.append(self.created + self.pace.queued_seconds + self.pace.running_seconds)
         return min(moments, default=None)
 
+    def hold(self, seconds: float | None = None) -> bool:
+        """Wait until the job is over, as a provider does for a caller whom it holds.
+
+        Args:
+            seconds: For how long at most; ``None`` is as long as it takes.
+
+        Returns:
+            Whether the job is over; ``False`` after the time, or when the world ends.
+        """
+        limit = None if seconds is None else self.clock.now() + seconds
+        while not self.look(patient=True).over:
+            now, due = self.clock.now(), self.due()
+            if self.clock.stopped or (limit is not None and now >= limit):
+                return False
+            until = now + LOOK_AGAIN_SECONDS if due is None or due <= now else due
+            self.clock.sleep_until(until if limit is None else min(until, limit))
+        return True
+
     def cancel(self) -> State:
         """Stop the job, if it is not over; return the state in which the request found it."""
         with self._lock:
@@ -138,7 +160,7 @@ class Job:
             return True
         if self.trouble.stuck:
             return self.started is not None
-        return self.trouble.cause != "infrastructure"
+        return self.trouble.cause != "infrastructure" and not self.free_failure
 
     def _leave_queue(self, *, patient: bool) -> None:
         stuck = self.trouble is not None and self.trouble.stuck == "queued"
