@@ -1,4 +1,4 @@
-"""Verdicts as evidence: which scope they speak against, under which rule, and how that stretches."""
+"""Verdicts as evidence: against which scope, under which rule, and how the policy stretches it."""
 
 from __future__ import annotations
 
