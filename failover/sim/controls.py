@@ -1,7 +1,8 @@
 """The handles by which a test breaks a provider: one method for each way in which it can fail.
 
 Every method but ``heal`` takes effect at once and lasts for ``times`` requests, or until ``heal``.
-``on`` names phases: ``submit``, ``run`` (submits that block), ``poll``, ``result``, ``cancel``,
+``on`` names phases: ``submit``, ``run`` (submits that block) and
+``queue`` (those that do not), ``poll``, ``result``, ``cancel``,
 ``stream``, ``upload``, ``asset``, ``any``; several are given as a tuple.
 """
 
@@ -9,13 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from failover.sim.faults import Cause, Fault, FaultPlan, JobTrouble, NetworkTrouble
+from failover.sim.faults import Cause, Effect, Fault, FaultPlan, JobTrouble, NetworkTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Phases = str | tuple[str, ...]
 Lie = Literal["empty", "schemaless", "null", "not_json", "truncated"]
+
+CHAOS_STATUSES = (429, 500, 502, 503, 504)
+CHAOS_HANG_SECONDS = 0.2
 
 
 def _phases(on: Phases) -> frozenset[str]:
@@ -61,7 +65,15 @@ class FaultControls:
             raise ValueError("fail() needs a status or a kind")
         details = {"status": status, "body": body, "kind": kind, "headers": headers or {}}
         return self.plan.add(
-            Fault("status", _phases(on), times, key, endpoint, processed, details)
+            Fault(
+                effect="status",
+                on=_phases(on),
+                times=times,
+                key=key,
+                endpoint=endpoint,
+                processed=processed,
+                details=details,
+            )
         )
 
     def hang(
@@ -73,8 +85,7 @@ class FaultControls:
         processed: bool = True,
     ) -> Fault:
         """Do not answer for so many seconds, or until the fault is released or healed."""
-        details = {"seconds": seconds}
-        return self.plan.add(Fault("hang", _phases(on), times, None, None, processed, details))
+        return self._add("hang", on, times, processed=processed, seconds=seconds)
 
     def cut(
         self,
@@ -86,21 +97,19 @@ class FaultControls:
         processed: bool = True,
     ) -> Fault:
         """Close the connection in the middle of the reply, in an orderly way or by a reset."""
-        details = {"at": at_byte, "abrupt": reset}
-        return self.plan.add(Fault("cut", _phases(on), times, None, None, processed, details))
+        return self._add("cut", on, times, processed=processed, at=at_byte, abrupt=reset)
 
     def reset(
         self, *, times: int | None = None, on: Phases = "submit", processed: bool = True
     ) -> Fault:
         """Reset the connection after the request was read, before any byte of a reply."""
-        return self.plan.add(Fault("reset", _phases(on), times, None, None, processed))
+        return self._add("reset", on, times, processed=processed)
 
     def slow(
         self, bytes_per_second: float, *, times: int | None = None, on: Phases = "any"
     ) -> Fault:
         """Send the reply's body at this pace."""
-        details = {"bytes_per_second": bytes_per_second}
-        return self.plan.add(Fault("slow", _phases(on), times, None, None, True, details))
+        return self._add("slow", on, times, processed=True, bytes_per_second=bytes_per_second)
 
     def garbage(
         self,
@@ -111,9 +120,16 @@ class FaultControls:
         on: Phases = "submit",
         processed: bool = False,
     ) -> Fault:
-        """Answer with bytes that are no reply of this provider; ``status=None`` is not even HTTP."""
-        details = {"body": body, "status": status}
-        return self.plan.add(Fault("garbage", _phases(on), times, None, None, processed, details))
+        """Answer with bytes that are no reply of this provider.
+
+        Args:
+            body: The bytes.
+            status: HTTP status to send them with; ``None`` sends them bare, which is not HTTP.
+            times: For how many requests.
+            on: For which phases.
+            processed: Whether the work is done all the same.
+        """
+        return self._add("garbage", on, times, processed=processed, body=body, status=status)
 
     def lie(
         self,
@@ -130,8 +146,7 @@ class FaultControls:
             times: For how many requests.
             on: For which phases.
         """
-        details = {"what": what}
-        return self.plan.add(Fault("lie", _phases(on), times, None, None, True, details))
+        return self._add("lie", on, times, processed=True, what=what)
 
     def job_fails(
         self,
@@ -168,17 +183,20 @@ class FaultControls:
     def chaos(self, seed: int, probability: float = 0.2, *, on: Phases = "any") -> None:
         """Strike requests at random, the same way for the same seed and order of requests."""
         phases = _phases(on)
-        palette: list[Callable[[], Fault]] = [
-            *(
-                lambda status=status: Fault("status", phases, 1, details={"status": status})  # type: ignore[misc]
-                for status in (429, 500, 502, 503, 504)
-            ),
-            lambda: Fault("reset", phases, 1, processed=True),
-            lambda: Fault("reset", phases, 1, processed=False),
-            lambda: Fault("cut", phases, 1, None, None, True, {"at": "body", "abrupt": False}),
-            lambda: Fault("cut", phases, 1, None, None, True, {"at": "headers", "abrupt": True}),
-            lambda: Fault("hang", phases, 1, None, None, True, {"seconds": 0.2}),
-            lambda: Fault("garbage", phases, 1, details={"body": b"<html>", "status": 200}),
+
+        def once(effect: Effect, *, processed: bool, **details: Any) -> Callable[[], Fault]:
+            return lambda: Fault(
+                effect=effect, on=phases, times=1, processed=processed, details=details
+            )
+
+        palette = [once("status", processed=False, status=s) for s in CHAOS_STATUSES]
+        palette += [
+            once("reset", processed=True),
+            once("reset", processed=False),
+            once("cut", processed=True, at="body", abrupt=False),
+            once("cut", processed=True, at="headers", abrupt=True),
+            once("hang", processed=True, seconds=CHAOS_HANG_SECONDS),
+            once("garbage", processed=False, body=b"<html>", status=200),
         ]
         self.plan.add_chaos(seed, probability, palette)
 
@@ -198,6 +216,14 @@ class FaultControls:
         """Remove every fault, and let go what hangs."""
         self.plan.heal()
         self._network_changed([])
+
+    def _add(
+        self, effect: Effect, on: Phases, times: int | None, *, processed: bool, **details: Any
+    ) -> Fault:
+        fault = Fault(
+            effect=effect, on=_phases(on), times=times, processed=processed, details=details
+        )
+        return self.plan.add(fault)
 
     def _network(self, trouble: NetworkTrouble, hosts: Iterable[str] | None) -> None:
         names = list(hosts) if hosts is not None else self._api_hosts()

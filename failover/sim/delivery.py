@@ -65,4 +65,3 @@ class Delivery:
         if self.cut == "body":
             return head + body[: len(body) // 2]
         return (head + body)[: int(self.cut or 0)]
-

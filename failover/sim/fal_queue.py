@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from failover.sim.fal_errors import (
     MODEL,
     PLATFORM,
-    SYNONYMS,
     STILL_RUNNING,
+    SYNONYMS,
     error_reply,
     model_error,
     platform_error,

@@ -26,7 +26,7 @@ NetworkTrouble = Literal["refused", "dns", "bad_tls"]
 Cause = Literal["infrastructure", "input", "policy"]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Fault:
     """One thing that goes wrong with matching requests.
 

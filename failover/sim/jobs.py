@@ -168,9 +168,10 @@ class Job:
         late = self.start_by is not None and self.start_by < ready
         if (late or stuck) and self.start_by is not None and self.clock.now() >= self.start_by:
             self._end(State.EXPIRED)
-        elif not stuck and (patient or self.polls > self.pace.queued_polls):
-            if self.clock.now() >= ready:
-                self.state, self.started = State.RUNNING, ready
+            return
+        polled = patient or self.polls > self.pace.queued_polls
+        if polled and not stuck and self.clock.now() >= ready:
+            self.state, self.started = State.RUNNING, ready
 
     def _leave_run(self, *, patient: bool) -> None:
         now, started = self.clock.now(), self.started or 0.0

@@ -110,7 +110,7 @@ class OutputBuilder:
             "duration": wish.seconds,
             "fps": 8,
             "num_frames": round(wish.seconds * 8),
-            "sample_rate": 16000,
+            "sample_rate": 44100 if media.content_type == "audio/mpeg" else 16000,
             "channels": 1,
         }
         return {field: known[field] for field in fields if field in known}

@@ -8,7 +8,6 @@ published protocols, and share nothing with the code that they judge.
 from __future__ import annotations
 
 import json
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -23,6 +22,7 @@ from failover.sim.judge import foreign_headers, leaks_in
 from failover.sim.ledger import Ledger, Received
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Mapping, Sequence
 
     from failover.sim.clock import Clock
@@ -149,6 +149,10 @@ class Provider(FaultControls, ABC):
         """Return the model or app that a request names, for faults and the ledger."""
         return params.get("endpoint", "")
 
+    def phases_of(self, route: Route, request: Request) -> tuple[str, ...]:  # noqa: ARG002 - for subclasses
+        """Return what a request is for, where that depends on more than its route."""
+        return route.phases
+
     @property
     def url(self) -> str:
         """The plain loopback base URL: this, and a role's name where there are several roles."""
@@ -196,7 +200,7 @@ class Provider(FaultControls, ABC):
     def answer(self, request: Request) -> Delivery:
         """Answer one request, faults included."""
         route, params, wrong_method = self._find(request)
-        phases = route.phases if route else ("other",)
+        phases = self.phases_of(route, request) if route else ("other",)
         endpoint = self.endpoint_of(request, params)
         entry = Received(self.name, request, phases, endpoint, self.key_of(request))
         entry.violations += self._complaints(request)

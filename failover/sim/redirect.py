@@ -65,7 +65,7 @@ def redirected(directory: Directory, ca_file: str) -> Iterator[None]:
         host: str | bytes | None,
         port: str | bytes | int | None,
         family: int = 0,
-        type: int = 0,  # noqa: A002 - the name that callers of getaddrinfo use
+        type: int = 0,
         proto: int = 0,
         flags: int = 0,
     ) -> list[tuple[Any, ...]]:
@@ -81,7 +81,7 @@ def redirected(directory: Directory, ca_file: str) -> Iterator[None]:
     variables = dict.fromkeys(TRUST_VARIABLES, ca_file)
     absent = [form for name in PROXY_VARIABLES for form in (name, name.lower())]
     with environment(variables, absent=absent):
-        socket.getaddrinfo = resolve  # type: ignore[assignment]
+        socket.getaddrinfo = resolve
         try:
             yield
         finally:

@@ -129,6 +129,12 @@ class Replicate(Provider):
                 return ""
         return super().endpoint_of(request, params)
 
+    def phases_of(self, route: Route, request: Request) -> tuple[str, ...]:
+        """Tell creations that wait from those that do not."""
+        if route.phases == SUBMIT:
+            return (*SUBMIT, "queue" if _hold(request.header("prefer")) is None else "run")
+        return route.phases
+
     def _account(self, _incoming: Incoming) -> Reply:
         body = {"type": "user", "username": "sim", "name": "Sim", "github_url": None}
         return Reply.of_json(200, body)
@@ -273,5 +279,3 @@ def _seconds(cancel_after: str) -> float | None:
     if not SHORTEST_DEADLINE <= total <= LONGEST_DEADLINE:
         raise ValueError("must be between 5s and 24h")
     return total
-
-

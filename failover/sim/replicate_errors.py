@@ -123,7 +123,7 @@ def error_reply(status: int | None, kind: str | None) -> Reply:
     """
     kind = SYNONYMS.get(kind or "", kind) or BY_STATUS.get(status or 500)
     html = {"content-type": "text/html; charset=UTF-8"}
-    if kind in NAMED:
+    if kind is not None and kind in NAMED:
         code, fields = NAMED[kind]
         return problem(code, **fields)
     if kind == "cloudflare":

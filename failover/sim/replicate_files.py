@@ -17,11 +17,13 @@ from email.policy import HTTP
 from typing import TYPE_CHECKING, Any, Final
 
 from failover.sim.http1 import Reply
-from failover.sim.media import Media
 from failover.sim.provider import Route
 from failover.sim.replicate_errors import error_reply
 
 if TYPE_CHECKING:
+    from email.message import Message
+
+    from failover.sim.media import Media
     from failover.sim.provider import Incoming
     from failover.sim.replicate import Replicate
 
@@ -68,8 +70,8 @@ class ReplicateFiles:
         content = parts.get("content")
         if content is None:
             return error_reply(None, "validation")
-        data = content.get_payload(decode=True)
-        metadata = parts["metadata"].get_payload(decode=True) if "metadata" in parts else b"{}"
+        data = _payload(content)
+        metadata = _payload(parts["metadata"]) if "metadata" in parts else b"{}"
         file_id = base64.b32encode(secrets.token_bytes(20)).decode().lower()
         api = self._replicate.api_base(incoming.request)
         now = self._replicate.clock.utc()
@@ -102,3 +104,8 @@ class ReplicateFiles:
 
     def _get(self, incoming: Incoming) -> Reply:
         return self._replicate.assets.serve(incoming.params["path"]) or Reply(404)
+
+
+def _payload(part: Message) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""

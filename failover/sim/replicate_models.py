@@ -11,22 +11,58 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from failover.sim.http1 import Reply
-from failover.sim.replicate_errors import error_reply
 from failover.sim.provider import Route
+from failover.sim.replicate_errors import error_reply
 from failover.sim.schemas import Schemas, product_of
 
 if TYPE_CHECKING:
     from failover.sim.provider import Incoming
 
 OFFICIAL_OWNERS: Final = frozenset(
-    """alibaba black-forest-labs bria bytedance character-ai elevenlabs google ideogram-ai inworld
-    krea kwaivgi leonardoai lightricks luma meta minimax nvidia openai pixverse prunaai qwen
-    recraft-ai resemble-ai reve runwayml stability-ai sync tencent topazlabs vidu wan-video
-    xai""".split()
+    {
+        "alibaba",
+        "black-forest-labs",
+        "bria",
+        "bytedance",
+        "character-ai",
+        "elevenlabs",
+        "google",
+        "ideogram-ai",
+        "inworld",
+        "krea",
+        "kwaivgi",
+        "leonardoai",
+        "lightricks",
+        "luma",
+        "meta",
+        "minimax",
+        "nvidia",
+        "openai",
+        "pixverse",
+        "prunaai",
+        "qwen",
+        "recraft-ai",
+        "resemble-ai",
+        "reve",
+        "runwayml",
+        "stability-ai",
+        "sync",
+        "tencent",
+        "topazlabs",
+        "vidu",
+        "wan-video",
+        "xai",
+    }
 )
 COMMUNITY: Final = frozenset(
-    """bytedance/bagel bytedance/flux-pulid bytedance/latentsync bytedance/pulid
-    bytedance/sdxl-lightning-4step stability-ai/sdxl""".split()
+    {
+        "bytedance/bagel",
+        "bytedance/flux-pulid",
+        "bytedance/latentsync",
+        "bytedance/pulid",
+        "bytedance/sdxl-lightning-4step",
+        "stability-ai/sdxl",
+    }
 )
 CREATED: Final = "2026-01-05T10:00:00.000000Z"
 HEX64: Final = re.compile(r"[0-9a-f]{64}")

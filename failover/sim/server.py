@@ -106,7 +106,8 @@ class Server:
             socket.create_server((LOOPBACK, 0), backlog=256): presenter,
             socket.create_server((LOOPBACK, 0), backlog=256): None,
         }
-        self.https_port, self.http_port = (s.getsockname()[1] for s in self._listeners)
+        ports: list[int] = [listener.getsockname()[1] for listener in self._listeners]
+        self.https_port, self.http_port = ports
         self._closed = socket.socket()
         self._closed.bind((LOOPBACK, 0))
         self.closed_port: int = self._closed.getsockname()[1]
@@ -165,4 +166,3 @@ class Server:
             with self._lock:
                 self._connections.add(connection)
             connection.thread.start()
-

@@ -117,10 +117,11 @@ class Asked:
         """Return the wish for one file.
 
         Args:
-            kind: ``image``, ``video``, ``audio``, or a format of ``CONTENT_TYPES``.
+            kind: ``image``, ``video``, ``audio``, ``text``, or a format of ``CONTENT_TYPES``.
             index: Which of several.
         """
         seed = f"{self.prompt}|{self.seed}|{index}"
+        kind = "txt" if kind == "text" else kind
         if kind in CONTENT_TYPES and kind != "svg":
             return Wish(kind, seed=seed)
         width, height = self.size(kind)

@@ -224,7 +224,7 @@ class World:
         provider = self.providers.get(name)
         if provider is None:
             return request
-        roles = {role: host for host, role in reversed(provider.roles.items())}
+        roles = {role: host for host, role in reversed(list(provider.roles.items()))}
         base = f"{self.url}/{name}"
         first = next(iter(provider.roles.values()))
         if rest and rest[0] in roles:
@@ -252,5 +252,3 @@ class World:
         self._presenter.misname(n for n, trouble in troubles.items() if trouble == "bad_tls")
         if self._server is not None:
             self._server.drop(names)
-
-

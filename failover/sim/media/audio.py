@@ -15,9 +15,7 @@ MP3_FRAME_SECONDS: Final = 1152 / 44100
 def wav(seconds: float, pitch: int) -> bytes:
     """Return mono 16-bit PCM at 16 kHz: a tone of 220 Hz and up."""
     frequency = 220 + pitch
-    period = [
-        int(8000 * math.sin(2 * math.pi * frequency * n / RATE)) for n in range(RATE // 10)
-    ]
+    period = [int(8000 * math.sin(2 * math.pi * frequency * n / RATE)) for n in range(RATE // 10)]
     samples = struct.pack(f"<{len(period)}h", *period) * max(1, round(seconds * 10))
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
