@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failover.core.drive import drive, drive_async
-from failover.core.effects import Effect, Flow, Forward, Send, Sleep
 from failover.core.flow import serve
 from failover.core.report import Answer
 from failover.core.troubles import trouble_of
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from failover._failover import Failover
     from failover._runtime import Runtime
+    from failover.core.effects import Effect, Flow, Send
     from failover.core.ports import Inbound
     from failover.core.types import Intent, Request
 
@@ -160,23 +160,3 @@ def raise_last_word(answer: Answer) -> None:
         error.failover = answer.report  # type: ignore[attr-defined]  # documented extra attribute
         error.add_note(f"failover: {answer.report.header}")
     raise error
-
-
-__all__ = [
-    "CONNECT_TIMEOUT",
-    "MARK",
-    "REPLY_LIMIT",
-    "Dialled",
-    "Exchange",
-    "Forward",
-    "Recognised",
-    "Send",
-    "Sleep",
-    "no_reply",
-    "paused_here",
-    "raise_defects",
-    "raise_last_word",
-    "recognise",
-    "run",
-    "run_async",
-]

@@ -8,50 +8,20 @@ from __future__ import annotations
 
 import time
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from failover._exchange import (
-    CONNECT_TIMEOUT,
-    MARK,
-    REPLY_LIMIT,
-    Exchange,
-    Forward,
-    Recognised,
-    Send,
-    Sleep,
-    no_reply,
-    paused_here,
-    raise_last_word,
-    recognise,
-    run,
-    run_async,
-)
+from failover._exchange import MARK, Recognised, paused_here, recognise
+from failover._httpx_doors import AsyncDoor, SyncDoor
 from failover._sites import PORTS
-from failover.core.report import HEADER, Answer
-from failover.core.types import NoReply, Reply, Request, Trouble
+from failover.core.types import Request
 from failover.events import KeyWithheld
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from failover._failover import Failover
-    from failover.core.effects import Effect
-
 
 _VALUE = itemgetter(2)
-
-
-class Library(Protocol):
-    """What is needed of httpx or httpx2."""
-
-    Request: Any
-    Response: Any
-    ByteStream: Any
-    SyncByteStream: Any
-    AsyncByteStream: Any
-    RequestNotRead: type[Exception]
-    HTTPTransport: Any
-    AsyncHTTPTransport: Any
 
 
 def handle(lib: Any, failover: Failover, request: Any, send: Callable[[Any], Any]) -> Any:
@@ -75,7 +45,7 @@ def handle(lib: Any, failover: Failover, request: Any, send: Callable[[Any], Any
         return send(guarded(lib, failover, request))
     request.extensions[MARK] = True
     try:
-        return _SyncDoor(lib, recognised, request, send).answer()
+        return SyncDoor(lib, recognised, request, send).answer()
     finally:
         request.extensions.pop(MARK, None)
 
@@ -93,7 +63,7 @@ async def handle_async(
         return await send(guarded(lib, failover, request))
     request.extensions[MARK] = True
     try:
-        return await _AsyncDoor(lib, recognised, request, send).answer()
+        return await AsyncDoor(lib, recognised, request, send).answer()
     finally:
         request.extensions.pop(MARK, None)
 
@@ -181,308 +151,3 @@ def _body(lib: Any, request: Any) -> tuple[bytes | None, bool]:
         if isinstance(request.stream, lib.ByteStream):
             return request.read(), True
         return None, False
-
-
-class _Door(Exchange):
-    """What the blocking and the asynchronous door share."""
-
-    def __init__(
-        self, lib: Any, recognised: Recognised, native: Any, send: Callable[[Any], Any]
-    ) -> None:
-        super().__init__(recognised)
-        self.lib = lib
-        self.native = native
-        self.send = send
-        self.unread: Any = None
-
-    def own_request(self, effect: Forward) -> Any:
-        """The caller's request; a copy with another key where the flow asks for one."""
-        if effect.key is None:
-            return self.native
-        name, value = self.own_credential(effect.key)
-        headers = [(k, v) for k, v in self.native.headers.raw if k.lower() != name.encode()]
-        headers.append((name.encode(), value.encode()))
-        native = self.native
-        return self.lib.Request(
-            native.method,
-            native.url,
-            headers=headers,
-            stream=native.stream,
-            extensions=native.extensions,
-        )
-
-    def our_request(self, effect: Send) -> Any:
-        """A request built from nothing, checked against its key's origins on the final URL."""
-        dialled = self.dialled(effect)
-        seconds = effect.timeout
-        connect = min(seconds, CONNECT_TIMEOUT)
-        timeout = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
-        request = self.lib.Request(
-            effect.request.method,
-            dialled.url,
-            headers=dialled.headers,
-            content=effect.request.body,
-            extensions={"timeout": timeout, MARK: True},
-        )
-        url = request.url
-        if not self.may_carry(
-            effect.provider, url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
-        ):
-            raise PermissionError(f"{effect.provider}: no key goes to {url.host}")
-        return request
-
-    def read_reply(self, response: Any, chunks: list[bytes], seconds: float) -> Reply:
-        """Put a whole reply into our words and give the caller's response its body back."""
-        raw = b"".join(chunks)
-        response.stream = self.lib.ByteStream(raw)
-        body = _decoded(self.lib, response, raw)
-        return Reply(response.status_code, response.headers, body, response, seconds)
-
-    def cut_reply(
-        self, response: Any, chunks: list[bytes], error: Exception, seconds: float
-    ) -> Reply:
-        """A reply whose body broke off; reading it again breaks off at the same place."""
-        response.stream = _replay(self.lib, chunks, None, error)
-        body = b"".join(chunks)
-        return Reply(
-            response.status_code, response.headers, body, response, seconds, truncated=True
-        )
-
-    def long_reply(self, response: Any, chunks: list[bytes], rest: Any, seconds: float) -> Reply:
-        """A reply too large to judge: what was read, and then the rest as it comes."""
-        response.stream = _replay(self.lib, chunks, (rest, response.stream), None)
-        return Reply(response.status_code, response.headers, b"", response, seconds, streaming=True)
-
-    def streaming_reply(self, response: Any, seconds: float) -> Reply:
-        """A reply that is left as it is."""
-        return Reply(response.status_code, response.headers, b"", response, seconds, streaming=True)
-
-    def delivered(self, answer: Answer) -> Any:
-        """The library's response for an answer, or the caller's own exception."""
-        raise_last_word(answer)
-        reply, report = answer.reply, answer.report
-        assert isinstance(reply, Reply)  # noqa: S101  # raise_last_word took the other case
-        response = reply.native
-        if response is None:
-            response = self.lib.Response(
-                reply.status, headers=dict(reply.headers), content=reply.body, request=self.native
-            )
-        if report is not None:
-            response.headers[HEADER] = report.header
-            response.extensions["failover"] = report
-        return response
-
-
-def _streams(response: Any, effect: Forward) -> bool:
-    """Whether a reply goes to the caller unread."""
-    if not effect.read:
-        return True
-    return response.status_code < 300 and _header(response, b"content-type").startswith(
-        b"text/event-stream"
-    )
-
-
-def _header(response: Any, name: bytes) -> bytes:
-    """A header's value; several times quicker than the library's own look-up."""
-    for key, value in response.headers.raw:
-        if len(key) == len(name) and key.lower() == name:
-            return bytes(value)
-    return b""
-
-
-def _decoded(lib: Any, response: Any, raw: bytes) -> bytes:
-    """The body without its content encoding; empty if it can't be decoded."""
-    encoding = _header(response, b"content-encoding")
-    if not encoding:
-        return raw
-    try:
-        headers = {"content-encoding": encoding.decode("ascii")}
-        content = lib.Response(200, headers=headers, content=raw).content
-    except Exception:  # noqa: BLE001  # the caller will meet the same error when he reads it
-        return b""
-    return bytes(content)
-
-
-def _replay(lib: Any, chunks: list[bytes], rest: Any, error: Exception | None) -> Any:
-    """A stream that gives back what was read, then the rest or the error."""
-
-    class Replay(lib.SyncByteStream, lib.AsyncByteStream):  # type: ignore[misc]  # lib is passed in
-        def __iter__(self) -> Iterator[bytes]:
-            yield from chunks
-            if error is not None:
-                raise error
-            yield from rest[0]
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for chunk in chunks:
-                yield chunk
-            if error is not None:
-                raise error
-            async for chunk in rest[0]:
-                yield chunk
-
-        def close(self) -> None:
-            if rest is not None:
-                rest[1].close()
-
-        async def aclose(self) -> None:
-            if rest is not None:
-                await rest[1].aclose()
-
-    return Replay()
-
-
-class _SyncDoor(_Door):
-    """The blocking door."""
-
-    def answer(self) -> Any:
-        """Run the flow and hand over the library's response."""
-        answer = run(self, self._perform, lambda: self._forward(Forward(read=False)))
-        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
-            self.unread.close()
-        return self.delivered(answer)
-
-    def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Forward):
-            return self._forward(effect)
-        if isinstance(effect, Send):
-            return self._send(effect)
-        if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
-        return self.runtime.perform(effect)
-
-    def _forward(self, effect: Forward) -> Reply | NoReply:
-        request = self.own_request(effect)
-        start = time.monotonic()
-        try:
-            response = self.send(request)
-        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
-            return self.keep_original(no_reply(error, time.monotonic() - start))
-        if _streams(response, effect):
-            self.unread = response
-            return self.keep_original(self.streaming_reply(response, time.monotonic() - start))
-        reply = self._read(response, start)
-        return reply if effect.key else self.keep_original(reply)
-
-    def _read(self, response: Any, start: float) -> Reply:
-        chunks: list[bytes] = []
-        size, source = 0, iter(response.stream)
-        try:
-            for chunk in source:
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > REPLY_LIMIT:
-                    return self.long_reply(response, chunks, source, time.monotonic() - start)
-        except Exception as error:  # noqa: BLE001  # told to the caller when he reads on
-            return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        response.stream.close()
-        return self.read_reply(response, chunks, time.monotonic() - start)
-
-    def _send(self, effect: Send) -> Reply | NoReply:
-        request = self.our_request(effect)
-        start = time.monotonic()
-        try:
-            response = self.send(request)
-        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
-            return no_reply(error, time.monotonic() - start)
-        return self._collect(response, start, effect.timeout)
-
-    def _collect(self, response: Any, start: float, limit: float) -> Reply | NoReply:
-        collected = bytearray()
-        truncated = False
-        try:
-            for chunk in response.iter_bytes():
-                collected += chunk
-                if len(collected) > REPLY_LIMIT or time.monotonic() - start > limit:
-                    truncated = True
-                    break
-        except Exception as error:  # noqa: BLE001  # an alternative that breaks off is a failed one
-            return no_reply(error, time.monotonic() - start)
-        finally:
-            response.close()
-        return _ours(response, collected, time.monotonic() - start, truncated=truncated)
-
-
-class _AsyncDoor(_Door):
-    """The asynchronous door, for asyncio and trio."""
-
-    async def answer(self) -> Any:
-        """Run the flow and hand over the library's response."""
-        answer = await run_async(self, self._perform, lambda: self._forward(Forward(read=False)))
-        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
-            await self.unread.aclose()
-        return self.delivered(answer)
-
-    async def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Forward):
-            return await self._forward(effect)
-        if isinstance(effect, Send):
-            return await self._send(effect)
-        if isinstance(effect, Sleep):
-            import anyio  # noqa: PLC0415  # comes with the library, and only a waiting caller needs it
-
-            return await anyio.sleep(effect.seconds)
-        if self.runtime.slow(effect):
-            import anyio.to_thread  # noqa: PLC0415  # only where a store would block the loop
-
-            return await anyio.to_thread.run_sync(self.runtime.perform, effect)
-        return self.runtime.perform(effect)
-
-    async def _forward(self, effect: Forward) -> Reply | NoReply:
-        request = self.own_request(effect)
-        start = time.monotonic()
-        try:
-            response = await self.send(request)
-        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
-            return self.keep_original(no_reply(error, time.monotonic() - start))
-        if _streams(response, effect):
-            self.unread = response
-            return self.keep_original(self.streaming_reply(response, time.monotonic() - start))
-        reply = await self._read(response, start)
-        return reply if effect.key else self.keep_original(reply)
-
-    async def _read(self, response: Any, start: float) -> Reply:
-        chunks: list[bytes] = []
-        size, source = 0, aiter(response.stream)
-        try:
-            async for chunk in source:
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > REPLY_LIMIT:
-                    return self.long_reply(response, chunks, source, time.monotonic() - start)
-        except Exception as error:  # noqa: BLE001  # told to the caller when he reads on
-            return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        await response.stream.aclose()
-        return self.read_reply(response, chunks, time.monotonic() - start)
-
-    async def _send(self, effect: Send) -> Reply | NoReply:
-        request = self.our_request(effect)
-        start = time.monotonic()
-        try:
-            response = await self.send(request)
-        except Exception as error:  # noqa: BLE001  # sorted by trouble_of
-            return no_reply(error, time.monotonic() - start)
-        return await self._collect(response, start, effect.timeout)
-
-    async def _collect(self, response: Any, start: float, limit: float) -> Reply | NoReply:
-        collected = bytearray()
-        truncated = False
-        try:
-            async for chunk in response.aiter_bytes():
-                collected += chunk
-                if len(collected) > REPLY_LIMIT or time.monotonic() - start > limit:
-                    truncated = True
-                    break
-        except Exception as error:  # noqa: BLE001  # an alternative that breaks off is a failed one
-            return no_reply(error, time.monotonic() - start)
-        finally:
-            await response.aclose()
-        return _ours(response, collected, time.monotonic() - start, truncated=truncated)
-
-
-def _ours(response: Any, body: bytearray, seconds: float, *, truncated: bool) -> Reply | NoReply:
-    """A reply to a request of ours; a redirect is not followed and not passed on (S10)."""
-    if 300 <= response.status_code < 400:
-        return NoReply(Trouble.REDIRECTS, ConnectionError("redirect"), seconds)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, bytes(body), None, seconds, truncated)

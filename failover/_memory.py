@@ -60,6 +60,7 @@ class Memory:
     def __init__(self) -> None:
         self._exhausted: Recent[tuple[Hashable, bytes], float] = Recent(1000)
         self._watches: Recent[str, Watch] = Recent(20_000)
+        self._reached: dict[str, float] = {}
         self._slugs: Recent[str, str] = Recent(1000)
         self._rerouted: Recent[str, bool] = Recent(1000)
 
@@ -88,6 +89,14 @@ class Memory:
     def open_jobs(self) -> list[str]:
         """Ids of jobs served elsewhere that this process has not seen end."""
         return [job for job, watch in self._watches.items() if not watch.final]
+
+    def reached_another(self, provider: str, since: float) -> bool:
+        """Whether any other provider has answered since a moment of the monotonic clock."""
+        return any(at >= since for name, at in self._reached.items() if name != provider)
+
+    def note_reached(self, provider: str, now: float) -> None:
+        """Remember that a provider has answered."""
+        self._reached[provider] = now
 
     def slug_of(self, version: str) -> str | None:
         """The slug of a version id that went by earlier."""

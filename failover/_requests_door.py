@@ -15,10 +15,7 @@ from failover._exchange import (
     MARK,
     REPLY_LIMIT,
     Exchange,
-    Forward,
     Recognised,
-    Send,
-    Sleep,
     no_reply,
     paused_here,
     raise_last_word,
@@ -26,6 +23,7 @@ from failover._exchange import (
     run,
 )
 from failover._sites import PORTS
+from failover.core.effects import Effect, Forward, Send, Sleep
 from failover.core.report import HEADER, Answer
 from failover.core.types import NoReply, Reply, Request, Trouble
 from failover.events import KeyWithheld
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from failover._failover import Failover
-    from failover.core.effects import Effect
 
 CHUNK = 64 * 1024
 ACTIVE = "_" + MARK.replace(".", "_")

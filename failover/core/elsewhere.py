@@ -117,6 +117,8 @@ def _try(walk: Walk, candidate: Candidate, passed: Pass) -> Flow[Answer | Verdic
     last = walk.sends >= ctx.settings.attempts
     request = dialect.submit(endpoint, translation.inputs[0], seconds=left, last=last)
     reply = yield from ask(Send(endpoint.provider, candidate.key, request, walk.submit_timeout()))
+    if isinstance(reply, Reply):
+        yield from walk.reached(endpoint.provider)
     outcome = _read_submit(walk, candidate, reply)
     if isinstance(outcome, Failed):
         return (yield from _note(walk, candidate, passed, reply, outcome, Phase.SUBMIT))
@@ -284,7 +286,7 @@ def _tell(walk: Walk, candidate: Candidate, translation: Translation) -> Flow[No
                 model=candidate.target.model,
                 source=walk.provider,
                 target=endpoint.provider,
-                reason=walk.failures[0].reason if walk.failures else "cooling",
+                reason=walk.failures[0].reason,
                 attempt=walk.sends,
                 seconds=walk.ctx.clock() - walk.started,
                 at=walk.ctx.wall(),

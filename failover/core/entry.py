@@ -28,7 +28,7 @@ class Pass:
     probes: tuple[str, ...] = ()
 
     def settle(self) -> Flow[None]:
-        """Give the probes back; where a report has moved the generation on, that changes nothing."""
+        """Give the probes back; where a report has moved the generation on, nothing changes."""
         for scope in self.probes:
             yield from ask(Release(scope, self.generations[scope]))
 

@@ -91,6 +91,7 @@ def _ask_own(walk: Walk, reply: Reply | NoReply | None) -> Flow[Answer | None]:
         key = ctx.caller_key(walk.provider, walk.request)
         entered = yield from enter(ctx, walk.provider, walk.slug, key)
         if entered is None:
+            walk.cooling()
             return None
         passed = entered
     reply = yield from _forward(walk, reply)
@@ -122,6 +123,8 @@ def _forward(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Reply | N
     if refused and reply.seconds < INSTANT:
         reply = yield FORWARD
     walk.original = reply
+    if isinstance(reply, Reply):
+        yield from walk.reached(walk.provider)
     walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
     return reply
 
@@ -147,7 +150,14 @@ def _judge_own(walk: Walk, reply: Reply | NoReply, key: str, passed: Pass) -> Fl
 def own_facts(walk: Walk, reply: Reply | NoReply) -> tuple[Facts, float | None]:
     """The facts of a reply of the caller's own provider, and what it asked us to wait."""
     if isinstance(reply, NoReply):
-        facts = Facts(None, reply.trouble, Cause.UNSPECIFIED, Phase.SUBMIT, True, reply.seconds)
+        facts = Facts(
+            status=None,
+            trouble=reply.trouble,
+            cause=Cause.UNSPECIFIED,
+            phase=Phase.SUBMIT,
+            own=True,
+            seconds=reply.seconds,
+        )
         return facts, None
     asked = retry_after(reply.headers, reply.body)
     good = 200 <= reply.status < 300
@@ -167,19 +177,19 @@ def own_facts(walk: Walk, reply: Reply | NoReply) -> tuple[Facts, float | None]:
 
 def _give_up(walk: Walk) -> Flow[Answer]:
     """Hand back what the caller's own provider said; ask it once if nobody did yet (D-8)."""
-    ctx = walk.ctx
-    if walk.original is None:
+    ctx, reply = walk.ctx, walk.original
+    if reply is None:
         reply = yield from _forward(walk)
-        if not is_served(walk.dialect, walk.intent, reply):
-            walk.read()
-            yield from _judge_own(walk, reply, ctx.caller_key(walk.provider, walk.request), Pass())
-        yield from walk.finished(walk.provider, "passed-through")
-        return walk.last_word(reply)
+        if is_served(walk.dialect, walk.intent, reply):
+            yield from walk.finished(walk.provider, "passed-through")
+            return walk.last_word(reply)
+        walk.read()
+        yield from _judge_own(walk, reply, ctx.caller_key(walk.provider, walk.request), Pass())
     if any(failure.provider != walk.provider for failure in walk.failures):
         ctx.memory.note_exhausted(ctx.who(), walk.request)
         yield from ask(Emit(_exhausted(walk)))
     yield from walk.finished(walk.provider, "exhausted")
-    return walk.last_word(walk.original)
+    return walk.last_word(reply)
 
 
 def _exhausted(walk: Walk) -> Exhausted:

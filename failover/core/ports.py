@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from failover.core.health import Entry
     from failover.core.settings import Settings
-    from failover.core.watch import Watch
     from failover.core.types import (
         Asked,
         Cause,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         Target,
         Translation,
     )
+    from failover.core.watch import Watch
 
 
 class Outbound(Protocol):
@@ -157,6 +157,12 @@ class Memory(Protocol):
 
     def watch(self, job: Job) -> Watch:
         """What was last seen of a job."""
+
+    def reached_another(self, provider: str, since: float) -> bool:
+        """Whether any other provider has answered since a moment of the monotonic clock."""
+
+    def note_reached(self, provider: str, now: float) -> None:
+        """Remember that a provider has answered."""
 
     def slug_of(self, version: str) -> str | None:
         """The slug of a version id that went by earlier."""

@@ -18,10 +18,11 @@ from failover.events import (
 )
 
 if TYPE_CHECKING:
-    from failover.core.health import Standing
+    from failover.core.health import Evidence, Standing
     from failover.core.ports import Context, Inbound
 
 JITTER = 0.25
+PROOF = 10.0  # seconds for which an answer proves that the network works
 SUBMIT_TIMEOUT = 30.0
 USEFUL = 2.0  # seconds below which a submit is not worth starting
 TIMEOUTS = (Trouble.READ_TIMEOUT, Trouble.CONNECT_TIMEOUT, Trouble.WRITE_TIMEOUT)
@@ -72,6 +73,7 @@ class Walk:
         self.duplicates = 0
         self.timed_out = False
         self._read = False
+        self._unproven: list[tuple[str, Evidence]] = []
 
     # --- what it asks -------------------------------------------------------------------------
 
@@ -148,6 +150,10 @@ class Walk:
 
     # --- what happened ------------------------------------------------------------------------
 
+    def cooling(self) -> None:
+        """Note that the caller's own provider was not asked because it is cooling."""
+        self.failures.append(Attempt(self.provider, self.slug, "cooling", Bill.NOT_SENT, 0.0))
+
     def generations(self, provider: str, slug: str, key: str) -> dict[str, int]:
         """The generation of each scope a send touches, to be reported with its result."""
         health = self.ctx.health
@@ -186,9 +192,28 @@ class Walk:
         )
         if found is None:
             return
+        if isinstance(reply, NoReply) and not self._network_works(endpoint.provider):
+            self._unproven.append((endpoint.provider, found))
+            return
+        yield from self._note(endpoint.provider, found)
+
+    def _note(self, provider: str, found: Evidence) -> Flow[None]:
+        before = self.ctx.health.generation(found.scope)
         standing = yield from ask(NoteFailure(found))
-        if standing is not None and standing.opened:
-            yield from ask(Emit(self._cooldown_event(endpoint.provider, standing)))
+        if standing is not None and standing.opened and standing.generation != before:
+            yield from ask(Emit(self._cooldown_event(provider, standing)))
+
+    def _network_works(self, provider: str) -> bool:
+        """Whether another provider was reached lately: silence is this one's fault (D-6)."""
+        return self.ctx.memory.reached_another(provider, self.ctx.clock() - PROOF)
+
+    def reached(self, provider: str) -> Flow[None]:
+        """A provider has answered: silence of the others during this call was their own."""
+        self.ctx.memory.note_reached(provider, self.ctx.clock())
+        proven = [pair for pair in self._unproven if pair[0] != provider]
+        self._unproven = [pair for pair in self._unproven if pair[0] == provider]
+        for silent, found in proven:
+            yield from self._note(silent, found)
 
     def _attempt_event(self, attempt: Attempt) -> AttemptFailed:
         return AttemptFailed(
