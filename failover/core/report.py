@@ -16,7 +16,7 @@ HEADER = "x-failover"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One send that failed.
+    """One send that failed, or was spared because the caller's own provider was cooling.
 
     Args:
         provider: who was asked.
@@ -48,7 +48,7 @@ class Report:
         attempts: sends, the successful one included.
         dropped: parameters that could not be carried.
         changed: what was approximated, one line each.
-        failures: the sends that failed, in order.
+        failures: what failed, in order.
         possible_duplicate: an earlier send may have been billed as well.
     """
 
