@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from failover.core.health import Entry, Standing
+from failover.core.health import Entry, Standing, after_success
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from failover.stores.contract import Store
 
 REFRESH = 1.0  # seconds after which another process may know more
@@ -16,6 +18,8 @@ REFRESH = 1.0  # seconds after which another process may know more
 class HealthView:
     """A snapshot of the store's standings, kept current by our own reports.
 
+    A closed scope stays in it, for its generation: a report without one would count as stale.
+
     Args:
         store: where the standings are.
     """
@@ -23,12 +27,13 @@ class HealthView:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._standings: dict[str, Standing] = {}
+        self._against: set[str] = set()  # scopes that something is known against
         self._read_at = float("-inf") if store.shared else float("inf")
 
     @property
     def clear(self) -> bool:
         """Nothing is known against anybody."""
-        return not self._standings
+        return not self._against
 
     def stale(self) -> bool:
         """Whether other processes may know more."""
@@ -38,16 +43,26 @@ class HealthView:
         """Read the store again."""
         if self._store.shared:
             self._read_at = time.monotonic()
-        self._standings = {standing.scope: standing for standing in self._store.standings()}
+        for standing in self._store.standings():
+            self.keep(standing)
 
     def keep(self, standing: Standing) -> None:
-        """Take over what the store answered to a report."""
+        """Take over what the store says about a scope, unless we know something newer."""
+        known = self._standings.get(standing.scope)
+        if known is not None and known.generation > standing.generation:
+            return
         self._standings[standing.scope] = standing
+        if standing.opened or standing.count:
+            self._against.add(standing.scope)
+        else:
+            self._against.discard(standing.scope)
 
-    def forget(self, scopes: tuple[str, ...]) -> None:
-        """Scopes that a success has cleared."""
-        for scope in scopes:
-            self._standings.pop(scope, None)
+    def succeeded(self, scopes: Mapping[str, int]) -> None:
+        """Close scopes that have served, each under the generation in which the attempt started."""
+        now = self._store.now()
+        for scope, generation in scopes.items():
+            if scope in self._standings:
+                self.keep(after_success(self._standings[scope], generation, now))
 
     def entry(self, scope: str) -> Entry:
         """Whether a call may go to a scope, as far as is known here."""
@@ -63,13 +78,7 @@ class HealthView:
 
     def counted(self, scope: str) -> bool:
         """Whether a success would change anything."""
-        standing = self._standings.get(scope)
-        return standing is not None and (standing.opened or standing.count > 0)
-
-    def remaining(self, scope: str) -> float:
-        """Seconds until the scope may be tried."""
-        standing = self._standings.get(scope)
-        return standing.remaining(self._store.now()) if standing else 0.0
+        return scope in self._against
 
     def cooling(self) -> dict[str, float]:
         """Every scope that is out of rotation, with the seconds left."""

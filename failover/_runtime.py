@@ -151,7 +151,7 @@ class Runtime:
                 return standing
             case NoteSuccess():
                 closed = self.store.note_success(effect.scopes)
-                self.health.forget(tuple(effect.scopes))
+                self.health.succeeded(effect.scopes)
                 return closed
             case Admit():
                 return self.store.admit(effect.scope, effect.lease)

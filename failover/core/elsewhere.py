@@ -195,7 +195,8 @@ def _finish(
             outcome = yield from _abandon(ctx, job, watch)
     outcome = rendered(ctx, job, outcome)
     if isinstance(outcome, Failed):
-        phase = Phase.SUBMIT if not job.native else Phase.RESULT
+        ended = Phase.POLL if outcome.lost else Phase.RESULT
+        phase = ended if job.native else Phase.SUBMIT
         return (yield from _note(walk, candidate, passed, reply, outcome, phase))
     if not isinstance(outcome, Done) or mode is not Mode.BLOCK:
         yield from ask(SaveJob(job, JOB_TTL))

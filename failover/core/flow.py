@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from failover.core.effects import Emit, Flow, Forward, ReadHealth, ask
@@ -29,9 +30,8 @@ from failover.core.types import (
     Phase,
     Reply,
     Request,
-    Trouble,
 )
-from failover.core.verdict import Action, Facts, judge
+from failover.core.verdict import Action, Facts, Verdict, judge
 from failover.core.walk import TIMEOUTS, Walk
 from failover.events import Exhausted
 
@@ -95,37 +95,33 @@ def _ask_own(walk: Walk, reply: Reply | NoReply | None) -> Flow[Answer | None]:
             return None
         passed = entered
     reply = yield from _forward(walk, reply)
-    if is_served(walk.dialect, walk.intent, reply):
+    walk.verdict = _verdict(walk, reply)
+    if walk.verdict.reconnect and reply.seconds < INSTANT:
+        reply = yield from _forward(walk, None)
+        walk.sends -= 1  # nothing was sent the first time
+        walk.verdict = _verdict(walk, reply)
+    if walk.verdict.action is Action.DONE:
         yield from walk.succeeded(walk.provider, walk.slug, key, passed.generations)
         yield from walk.finished(walk.provider, "served")
         return Answer(reply)
     walk.read()
     key = key or ctx.caller_key(walk.provider, walk.request)
-    yield from _judge_own(walk, reply, key, passed)
-    verdict = walk.verdict
-    if verdict is None or verdict.action is Action.SURFACE or not walk.may_repeat(verdict.bill):
+    yield from _note_own(walk, walk.verdict, reply, key, passed)
+    if walk.verdict.action is Action.SURFACE or not walk.may_repeat(walk.verdict.bill):
         yield from walk.finished(walk.provider, "surfaced")
         return Answer(reply)
     return None
 
 
-def _forward(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Reply | NoReply]:
-    """Send the caller's request; once more at once if the connection was refused in an instant.
-
-    Args:
-        walk: the call.
-        reply: what came of sending it, if it was sent already.
-    """
+def _forward(walk: Walk, reply: Reply | NoReply | None) -> Flow[Reply | NoReply]:
+    """Send the caller's request, unless `reply` is already what came of that."""
     walk.sends += 1
     if reply is None:
         reply = yield FORWARD
-    refused = isinstance(reply, NoReply) and reply.trouble in (Trouble.CONNECT, Trouble.DNS)
-    if refused and reply.seconds < INSTANT:
-        reply = yield FORWARD
     walk.original = reply
+    walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
     if isinstance(reply, Reply):
         yield from walk.reached(walk.provider)
-    walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
     return reply
 
 
@@ -138,53 +134,50 @@ def is_served(dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
     )
 
 
-def _judge_own(walk: Walk, reply: Reply | NoReply, key: str, passed: Pass) -> Flow[None]:
-    facts, asked = own_facts(walk, reply)
-    walk.verdict = judge(facts)
-    slug = walk.slug
-    own = walk.source or Endpoint(walk.provider, slug, "")
-    yield from walk.failed(walk.verdict, own, key, reply, asked, passed.generations)
-    yield from passed.settle()
-
-
-def own_facts(walk: Walk, reply: Reply | NoReply) -> tuple[Facts, float | None]:
-    """The facts of a reply of the caller's own provider, and what it asked us to wait."""
-    if isinstance(reply, NoReply):
-        facts = Facts(
-            status=None,
-            trouble=reply.trouble,
-            cause=Cause.UNSPECIFIED,
-            phase=Phase.SUBMIT,
-            own=True,
-            seconds=reply.seconds,
-        )
-        return facts, None
-    asked = retry_after(reply.headers, reply.body)
-    good = 200 <= reply.status < 300
-    cause = Cause.UNSPECIFIED if good else walk.dialect.cause(reply)
+def _verdict(walk: Walk, reply: Reply | NoReply) -> Verdict:
+    """Judge what the caller's own provider said."""
     facts = Facts(
-        status=reply.status,
+        status=None,
         trouble=None,
-        cause=cause,
+        cause=Cause.UNSPECIFIED,
         phase=Phase.SUBMIT,
         own=True,
         seconds=reply.seconds,
-        malformed=good,
-        asked=asked,
     )
-    return facts, asked
+    if isinstance(reply, NoReply):
+        return judge(replace(facts, trouble=reply.trouble))
+    if 200 <= reply.status < 300:
+        served = is_served(walk.dialect, walk.intent, reply)
+        return judge(replace(facts, status=reply.status, malformed=not served))
+    cause, asked = walk.dialect.cause(reply), _asked(reply)
+    return judge(replace(facts, status=reply.status, cause=cause, asked=asked))
+
+
+def _asked(reply: Reply | NoReply) -> float | None:
+    """Seconds that a bad reply asks us to stay away."""
+    return retry_after(reply.headers, reply.body) if isinstance(reply, Reply) else None
+
+
+def _note_own(
+    walk: Walk, verdict: Verdict, reply: Reply | NoReply, key: str, passed: Pass
+) -> Flow[None]:
+    own = walk.source or Endpoint(walk.provider, walk.slug, "")
+    yield from walk.failed(verdict, own, key, reply, _asked(reply), passed.generations)
+    yield from passed.settle()
 
 
 def _give_up(walk: Walk) -> Flow[Answer]:
     """Hand back what the caller's own provider said; ask it once if nobody did yet (D-8)."""
     ctx, reply = walk.ctx, walk.original
     if reply is None:
-        reply = yield from _forward(walk)
-        if is_served(walk.dialect, walk.intent, reply):
+        reply = yield from _forward(walk, None)
+        verdict = _verdict(walk, reply)
+        if verdict.action is Action.DONE:
             yield from walk.finished(walk.provider, "passed-through")
             return walk.last_word(reply)
         walk.read()
-        yield from _judge_own(walk, reply, ctx.caller_key(walk.provider, walk.request), Pass())
+        key = ctx.caller_key(walk.provider, walk.request)
+        yield from _note_own(walk, verdict, reply, key, Pass())
     if any(failure.provider != walk.provider for failure in walk.failures):
         ctx.memory.note_exhausted(ctx.who(), walk.request)
         yield from ask(Emit(_exhausted(walk)))

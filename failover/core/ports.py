@@ -142,9 +142,6 @@ class Health(Protocol):
     def counted(self, scope: str) -> bool:
         """Whether a success would change anything."""
 
-    def remaining(self, scope: str) -> float:
-        """Seconds until the scope may be tried."""
-
 
 class Memory(Protocol):
     """What this process remembers between calls, bounded."""

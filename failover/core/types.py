@@ -254,12 +254,14 @@ class Failed:
         message: the provider's words, for the caller only; never logged.
         status: the HTTP status that goes with it.
         malformed: the reply was not what the provider's protocol promises.
+        lost: nobody said that it failed; its owner doesn't know it or can't be reached.
     """
 
     cause: Cause
     message: str = ""
     status: int = 500
     malformed: bool = False
+    lost: bool = False
 
 
 Outcome: TypeAlias = Done | Pending | Failed

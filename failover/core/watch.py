@@ -61,7 +61,7 @@ class Watch:
         self.failures += 1
         count, seconds = LOST_AFTER
         if self.failures >= count and now - self.failing_since >= seconds:
-            return self.note(Failed(Cause.PROVIDER, "the job's owner can't be reached"), now)
+            return self.note(_lost("the job's owner can't be reached"), now)
         return self.outcome or Pending()
 
     def note_denial(self, now: float) -> Outcome:
@@ -71,8 +71,12 @@ class Watch:
         self.denials += 1
         count, seconds = DENIED_AFTER
         if self.denials >= count and now - self.denied_since >= seconds:
-            return self.note(Failed(Cause.PROVIDER, "the job is unknown to its owner"), now)
+            return self.note(_lost("the job is unknown to its owner"), now)
         return self.outcome or Pending()
+
+
+def _lost(message: str) -> Failed:
+    return Failed(Cause.PROVIDER, message, 404, lost=True)
 
 
 def look(ctx: Context, job: Job, watch: Watch, timeout: float = POLL_TIMEOUT) -> Flow[Outcome]:
