@@ -26,7 +26,10 @@ TOKEN_LIFE: Final = timedelta(hours=1)
 
 
 class FalStorage:
-    """Serve uploads and files of a simulated fal."""
+    """Serve uploads and files of a simulated fal.
+
+    Uploads have the further phase ``rest`` or ``media``, after the host that they go to.
+    """
 
     def __init__(self, fal: Fal) -> None:
         self._fal = fal
@@ -38,7 +41,6 @@ class FalStorage:
         """List the routes of the REST host and the content network."""
         part = r"(?P<path>/files/.+)/multipart/(?P<upload>\w+)/(?P<part>\d+)"
         done = r"(?P<path>/files/.+)/multipart/(?P<upload>\w+)/complete"
-        upload = ("upload",)
         table = [
             ("POST", "rest", r"/storage/auth/token", self._token, False),
             ("POST", "rest", r"/storage/upload/initiate", self._initiate, False),
@@ -50,7 +52,7 @@ class FalStorage:
             ("PUT", "media", r"(?P<path>/files/.+)", self._put, True),
         ]
         routes = [
-            Route(method, role, re.compile(pattern), upload, handler, open)
+            Route(method, role, re.compile(pattern), ("upload", role), handler, open)
             for method, role, pattern, handler, open in table  # noqa: A001 - the field's name
         ]
         asset = re.compile(r"(?P<path>/files/.+)")

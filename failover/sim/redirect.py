@@ -1,20 +1,25 @@
 """Send simulated host names to the simulator, and nothing anywhere else.
 
-``socket.getaddrinfo`` is the one place where the socket module, asyncio, anyio, trio and urllib3
-all ask. While a redirect is on, a simulated name resolves to the world's loopback port, and any
-other name fails to resolve, so that nothing leaves the machine unnoticed.
+Two places are wrapped. ``socket.getaddrinfo``, where the socket module, asyncio, anyio, trio and
+urllib3 all ask: a simulated name gets an address of its own out of a loopback range, any other
+name fails to resolve. ``socket.socket.connect``, where they all end: such an address and port lead
+to the world's port, and an address that is not loopback is unreachable. (The port cannot be changed
+by the first alone, since anyio connects to the port that it was asked for.)
 
 Trust comes by environment (``SSL_CERT_FILE`` for httpx and httpx2, ``REQUESTS_CA_BUNDLE`` for
 requests), so it reaches clients *made* while the redirect is on. A client made before needs
-``World.ssl_context()``. Proxy variables are set aside meanwhile.
+``World.ssl_context()``. Proxy variables are set aside meanwhile. Event loops that do not connect
+through Python sockets (uvloop, Windows proactor) are not redirected, and find nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from failover.sim.server import LOOPBACK
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.83.0.1")
 PROXY_VARIABLES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -51,6 +57,67 @@ def _port_number(port: Any) -> int:
     return int(text) if text.isdigit() else {"https": 443, "http": 80}.get(text, 0)
 
 
+class Redirection:
+    """The wrapped functions of one redirect, and the addresses it gave out.
+
+    Args:
+        directory: Says which names are simulated.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._genuine = socket.getaddrinfo
+        self._names: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def resolve(
+        self,
+        host: str | bytes | None,
+        port: str | bytes | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[tuple[Any, ...]]:
+        """Stand in for ``socket.getaddrinfo``."""
+        name = (host.decode("ascii", "replace") if isinstance(host, bytes) else host or "").lower()
+        if _is_loopback(name):
+            return list(self._genuine(host, port, family, type, proto, flags))
+        number = _port_number(port)
+        if self._directory.port_for(name, number) is None:
+            raise socket.gaierror(socket.EAI_NONAME, f"{name} is not simulated here")
+        address = self._address_of(name)
+        return list(self._genuine(address, number, socket.AF_INET, type, proto, 0))
+
+    def target(self, family: int, address: Any) -> Any:
+        """Return the address to which a connection really goes.
+
+        Raises:
+            OSError: If it would leave the machine, or if nothing is there.
+        """
+        if family not in {socket.AF_INET, socket.AF_INET6}:
+            return address
+        host, port, *_ = address
+        name = self._names.get(host)
+        if name is None:
+            if not _is_loopback(host):
+                raise OSError(errno.ENETUNREACH, f"{host} is not simulated here")
+            return address
+        stand_in = self._directory.port_for(name, port)
+        if stand_in is None:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"{name}:{port} is down")
+        return (LOOPBACK, stand_in)
+
+    def _address_of(self, name: str) -> str:
+        with self._lock:
+            for address, known in self._names.items():
+                if known == name:
+                    return address
+            address = str(FIRST_ADDRESS + len(self._names))
+            self._names[address] = name
+            return address
+
+
 @contextlib.contextmanager
 def redirected(directory: Directory, ca_file: str) -> Iterator[None]:
     """Resolve names through a directory and trust its certificates, until the block ends.
@@ -59,33 +126,41 @@ def redirected(directory: Directory, ca_file: str) -> Iterator[None]:
         directory: Says which names are simulated.
         ca_file: Path of a PEM file to trust.
     """
-    genuine = socket.getaddrinfo
+    redirection = Redirection(directory)
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
-    def resolve(
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[tuple[Any, ...]]:
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host or ""
-        name = name.lower()
-        if _is_loopback(name):
-            return list(genuine(host, port, family, type, proto, flags))
-        stand_in = directory.port_for(name, _port_number(port))
-        if stand_in is None:
-            raise socket.gaierror(socket.EAI_NONAME, f"{name} is not simulated here")
-        return list(genuine(LOOPBACK, stand_in, socket.AF_INET, type, proto, 0))
+    def led_connect(self: socket.socket, address: Any) -> None:
+        connect(self, redirection.target(self.family, address))
+
+    def led_connect_ex(self: socket.socket, address: Any) -> int:
+        try:
+            return connect_ex(self, redirection.target(self.family, address))
+        except OSError as error:
+            return error.errno or errno.EINVAL
 
     variables = dict.fromkeys(TRUST_VARIABLES, ca_file)
     absent = [form for name in PROXY_VARIABLES for form in (name, name.lower())]
-    with environment(variables, absent=absent):
-        socket.getaddrinfo = resolve
-        try:
-            yield
-        finally:
-            socket.getaddrinfo = genuine
+    with (
+        environment(variables, absent=absent),
+        replaced(socket, "getaddrinfo", redirection.resolve),
+        replaced(socket.socket, "connect", led_connect),
+        replaced(socket.socket, "connect_ex", led_connect_ex),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, stand_in: Any) -> Iterator[None]:
+    """Replace an attribute until the block ends, and leave no trace of an inherited one."""
+    own = vars(owner).get(name)
+    setattr(owner, name, stand_in)
+    try:
+        yield
+    finally:
+        if own is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)
 
 
 @contextlib.contextmanager
