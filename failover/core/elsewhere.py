@@ -30,6 +30,7 @@ from failover.core.types import (
     UnreadableOutput,
 )
 from failover.core.verdict import Action, Facts, Verdict, judge
+from failover.core.walk import is_served
 from failover.core.watch import Watch, follow_to_end, look
 from failover.events import ParamsDropped, Rerouted
 
@@ -132,15 +133,15 @@ def _try_other_key(
     """Send the caller's own request under another of his keys."""
     walk.sends += 1
     reply = yield from ask(Forward(key=candidate.key))
+    if is_served(walk.dialect, walk.intent, reply):
+        endpoint = candidate.target.endpoint
+        yield from walk.succeeded(
+            endpoint.provider, endpoint.slug, candidate.key, passed.generations
+        )
+        report = walk.report(walk.provider)
+        yield from walk.finished(walk.provider, "served")
+        return Answer(reply, report)
     if isinstance(reply, Reply) and 200 <= reply.status < 300:
-        if reply.streaming or walk.dialect.intact(reply, walk.intent):
-            endpoint = candidate.target.endpoint
-            yield from walk.succeeded(
-                endpoint.provider, endpoint.slug, candidate.key, passed.generations
-            )
-            report = walk.report(walk.provider)
-            yield from walk.finished(walk.provider, "served")
-            return Answer(reply, report)
         failed = Failed(Cause.UNSPECIFIED, status=reply.status, malformed=True)
         return (yield from _note(walk, candidate, passed, reply, failed, Phase.SUBMIT))
     cause = walk.dialect.cause(reply) if isinstance(reply, Reply) else Cause.UNSPECIFIED

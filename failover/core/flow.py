@@ -32,7 +32,7 @@ from failover.core.types import (
     Request,
 )
 from failover.core.verdict import Action, Facts, Verdict, judge
-from failover.core.walk import TIMEOUTS, Walk
+from failover.core.walk import TIMEOUTS, Walk, is_served
 from failover.events import Exhausted
 
 if TYPE_CHECKING:
@@ -123,15 +123,6 @@ def _forward(walk: Walk, reply: Reply | NoReply | None) -> Flow[Reply | NoReply]
     if isinstance(reply, Reply):
         yield from walk.reached(walk.provider)
     return reply
-
-
-def is_served(dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
-    """Whether a provider's reply to its own caller is the success that its protocol promises."""
-    return (
-        isinstance(reply, Reply)
-        and 200 <= reply.status < 300
-        and (reply.streaming or (not reply.truncated and dialect.intact(reply, intent)))
-    )
 
 
 def _verdict(walk: Walk, reply: Reply | NoReply) -> Verdict:

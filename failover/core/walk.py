@@ -38,6 +38,15 @@ def scopes_of(provider: str, slug: str, key: str) -> tuple[str, ...]:
     )
 
 
+def is_served(dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
+    """Whether a provider's reply to its own caller is the success that its protocol promises."""
+    return (
+        isinstance(reply, Reply)
+        and 200 <= reply.status < 300
+        and (reply.streaming or (not reply.truncated and dialect.intact(reply, intent)))
+    )
+
+
 class Walk:
     """One call on its way through the candidates. Lives inside one flow, never shared.
 

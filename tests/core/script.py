@@ -91,7 +91,8 @@ class Script:
 
     def _reply(self, effect: Forward | Send) -> Reply | NoReply:
         assert self.steps, f"nobody expected {self.lines[-1]}"
-        step = self.steps[0] if callable(self.steps[0]) else self.steps.pop(0)
+        last = len(self.steps) == 1 and callable(self.steps[0])
+        step = self.steps[0] if last else self.steps.pop(0)
         reply = step(effect) if callable(step) else step
         if isinstance(effect, Send):
             self.sent.append(effect)
