@@ -36,7 +36,17 @@ _LATER = {
     "Rerouted": "failover.events",
     "open_store": "failover.stores",
 }
-_MODULES = ("errors", "events", "httpx", "httpx2", "listeners", "requests", "sim", "stores")
+_MODULES = (
+    "errors",
+    "events",
+    "httpx",
+    "httpx2",
+    "listeners",
+    "requests",
+    "sim",
+    "stores",
+    "testing",
+)
 
 
 def __getattr__(name: str) -> Any:

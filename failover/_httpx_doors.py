@@ -8,6 +8,7 @@ the same bytes.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from failover._exchange import (
@@ -220,9 +221,13 @@ class SyncDoor(_Door):
                 size += len(chunk)
                 if size > REPLY_LIMIT:
                     return self.long_reply(response, chunks, source, time.monotonic() - start)
-        except Exception as error:  # noqa: BLE001  # told to the caller when he reads on
+            response.stream.close()
+        except BaseException as error:  # told to the caller when he reads on
+            with suppress(Exception):  # the first error is the one that counts
+                response.stream.close()
+            if not isinstance(error, Exception):
+                raise
             return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        response.stream.close()
         return self.read_reply(response, chunks, time.monotonic() - start)
 
     def _send(self, effect: Send) -> Reply | NoReply:
@@ -297,9 +302,13 @@ class AsyncDoor(_Door):
                 size += len(chunk)
                 if size > REPLY_LIMIT:
                     return self.long_reply(response, chunks, source, time.monotonic() - start)
-        except Exception as error:  # noqa: BLE001  # told to the caller when he reads on
+            await response.stream.aclose()
+        except BaseException as error:  # told to the caller when he reads on
+            with suppress(Exception):  # the first error is the one that counts
+                await response.stream.aclose()
+            if not isinstance(error, Exception):
+                raise
             return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        await response.stream.aclose()
         return self.read_reply(response, chunks, time.monotonic() - start)
 
     async def _send(self, effect: Send) -> Reply | NoReply:

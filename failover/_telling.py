@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from failover.events import Event, Listener, Rerouted
 
@@ -42,6 +43,16 @@ class Telling:
             self._call(listener, event)
         if self._on_failover is not None and type(event).__name__ == "Rerouted":
             self._call(self._on_failover, event)
+
+    @contextmanager
+    def also(self, listener: Listener) -> Iterator[None]:
+        """Call one more listener with every event of a block."""
+        before = self._listeners
+        self._listeners, self.verbose = (*before, listener), True
+        try:
+            yield
+        finally:
+            self._listeners, self.verbose = before, bool(before)
 
     def defect(self, where: str, error: Exception) -> None:
         """Tell that an error of this library was caught."""

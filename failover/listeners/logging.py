@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("failover")
 QUIET_REASONS = ("resubmit",)
+WITHHELD_LIMIT = 1000
+_withheld: set[tuple[str, str]] = set()  # told once for each host
 
 
 def log_event(event: Event) -> None:
@@ -81,7 +83,15 @@ def log_event(event: Event) -> None:
         case CooldownEnded():
             logger.info("failover.cooldown_ended scope=%s", event.scope)
         case KeyWithheld():
-            logger.warning("failover.key_withheld provider=%s host=%s", event.provider, event.host)
+            first = (event.provider, event.host) not in _withheld
+            if first and len(_withheld) < WITHHELD_LIMIT:
+                _withheld.add((event.provider, event.host))
+            logger.log(
+                logging.WARNING if first else logging.DEBUG,
+                "failover.key_withheld provider=%s host=%s",
+                event.provider,
+                event.host[:100],
+            )
         case StoreFailed():
             logger.warning(
                 "failover.store_failed operation=%s error=%s", event.operation, event.error_type
