@@ -110,7 +110,7 @@ class _Door(Exchange):
         raise_last_word(answer)
         reply, report = answer.reply, answer.report
         assert isinstance(reply, Reply)  # noqa: S101  # raise_last_word took the other case
-        response = reply.native
+        response: Any = reply.native
         if response is None:
             response = self.lib.Response(
                 reply.status, headers=dict(reply.headers), content=reply.body, request=self.native

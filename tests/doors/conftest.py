@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ PROVIDER_VARIABLES = ("FAL_", "REPLICATE_", "FAILOVER_", "HTTP_PROXY", "HTTPS_PR
 @pytest.fixture(autouse=True)
 def _clean_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start without keys and proxies in the environment; leave nothing installed."""
-    import os
-
     for name in list(os.environ):
         if name.upper().startswith(PROVIDER_VARIABLES):
             monkeypatch.delenv(name)

@@ -6,8 +6,15 @@ knows the model `style` at fal and at Replicate, so that no test depends on a re
 
 from __future__ import annotations
 
+import io
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import anyio
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from failover import Failover
 from failover._runtime import Runtime
@@ -222,11 +229,6 @@ def requests_adapter(network: Network) -> Any:
     Args:
         network: where requests go.
     """
-    import io
-    from urllib.parse import urlsplit
-
-    from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPHeaderDict, HTTPResponse
 
     class Adapter(HTTPAdapter):
         def send(self, request: Any, *args: Any, **options: Any) -> Any:
@@ -281,15 +283,11 @@ class Door(NamedTuple):
     @property
     def lib(self) -> Any:
         """The library."""
-        from importlib import import_module
-
         return import_module(self.name)
 
     @property
     def front(self) -> Any:
         """Our module for it."""
-        from importlib import import_module
-
         return import_module(f"failover.{self.name}")
 
     def error(self, kind: str) -> type[BaseException]:
@@ -357,8 +355,6 @@ class Door(NamedTuple):
 
     def run(self, main: Callable[[], Any]) -> Any:
         """Run a coroutine function on this door's event loop."""
-        import anyio
-
         return anyio.run(main, backend=self.backend or "asyncio")
 
     def __str__(self) -> str:
