@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import warnings
 from typing import TYPE_CHECKING
 
 import fal_client
@@ -58,15 +56,6 @@ def arep(world: World) -> Callable[[], AbstractAsyncContextManager[replicate.Cli
         await client._async_client.aclose()
 
     return opened
-
-
-@pytest.fixture
-def unclosed_uploads() -> Iterator[None]:
-    """Collect the HTTP client that fal_client's uploads never close, without its warning."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
