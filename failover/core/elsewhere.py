@@ -156,16 +156,15 @@ def _read_submit(walk: Walk, candidate: Candidate, reply: Reply | NoReply) -> Ou
     return walk.ctx.dialect(candidate.target.endpoint.provider).read(reply, Phase.SUBMIT)
 
 
-def _job(walk: Walk, candidate: Candidate, outcome: Outcome) -> Job:
+def _job(walk: Walk, candidate: Candidate, outcome: Done | Pending) -> Job:
     asked, endpoint = walk.asked, candidate.target.endpoint
-    native = outcome.job if isinstance(outcome, Pending) and outcome.job else ""
     return Job(
         id=walk.dialect.new_id(walk.ctx.random),
         caller=walk.provider,
         source=walk.slug,
         provider=endpoint.provider,
         target=endpoint.slug,
-        native=native,
+        native=outcome.job or "",
         key=candidate.key,
         call=walk.id,
         created=walk.ctx.wall(),
@@ -194,6 +193,8 @@ def _finish(
             outcome = yield from follow_to_end(ctx, job, watch, walk.until())
         if isinstance(outcome, Pending) and mode is not Mode.WAIT:
             outcome = yield from _abandon(ctx, job, watch)
+    if isinstance(outcome, Done):
+        watch.note(outcome, ctx.clock())
     outcome = rendered(ctx, job, outcome)
     if isinstance(outcome, Failed):
         ended = Phase.POLL if outcome.lost else Phase.RESULT
@@ -212,18 +213,25 @@ def _finish(
 
 
 def _abandon(ctx: Context, job: Job, watch: Watch) -> Flow[Outcome]:
-    """Cancel a job nobody can wait for; if it finished meanwhile, its result counts (D-11)."""
+    """Cancel a job nobody can wait for; if it ended meanwhile, that counts (D-11)."""
     dialect = ctx.dialect(job.provider)
     reply = yield from ask(Send(job.provider, job.key, dialect.cancel(job), 5.0))
     if isinstance(reply, Reply):
         outcome = dialect.read(reply, Phase.CANCEL)
-        if isinstance(outcome, Done):
-            return outcome
         if isinstance(outcome, Pending) and outcome.ready:
             outcome = yield from look(ctx, job, watch, 5.0)
-            if isinstance(outcome, Done):
+            if isinstance(outcome, Failed):
                 return outcome
+        if isinstance(outcome, Done) or _had_failed(reply, outcome):
+            return outcome
     return Failed(Cause.DEADLINE, "not finished in time", 504)
+
+
+def _had_failed(reply: Reply, outcome: Outcome) -> bool:
+    """Whether a cancel was answered with the failure that the job had already come to."""
+    if not isinstance(outcome, Failed) or outcome.malformed:
+        return False
+    return reply.status < 300 and outcome.cause is not Cause.CANCELLED
 
 
 def rendered(ctx: Context, job: Job, outcome: Outcome) -> Outcome:

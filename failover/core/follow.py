@@ -70,8 +70,8 @@ def _state(ctx: Context, job: Job) -> Flow[Outcome]:
         return watch.outcome
     if job.cancelled:
         return _as_cancelled(job)
-    if watch.outcome is not None and ctx.clock() - watch.at < POLL_INTERVAL:
-        return watch.outcome
+    if ctx.clock() - watch.at < POLL_INTERVAL:
+        return watch.outcome or Pending()
     return (yield from look(ctx, job, watch))
 
 

@@ -219,11 +219,13 @@ class Done:
         output: the endpoint's raw output.
         seconds: how long the provider says it ran.
         logs: what the run printed.
+        job: the provider's own id, when this reply gave one.
     """
 
     output: Json
     seconds: float | None = None
     logs: str | None = None
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Watch:
         failing_since: monotonic seconds of the first of them.
         denials: polls in a row that said there is no such job.
         denied_since: monotonic seconds of the first of them.
+        oddities: results since then that told nothing, though the job had ended.
     """
 
     outcome: Outcome | None = None
@@ -43,6 +44,7 @@ class Watch:
     failing_since: float = 0.0
     denials: int = 0
     denied_since: float = 0.0
+    oddities: int = 0
 
     @property
     def final(self) -> bool:
@@ -51,7 +53,8 @@ class Watch:
 
     def note(self, outcome: Outcome, now: float) -> Outcome:
         """Keep what the provider stated."""
-        self.outcome, self.at, self.failures, self.denials = outcome, now, 0, 0
+        self.outcome, self.at = outcome, now
+        self.failures = self.denials = self.oddities = 0
         return outcome
 
     def note_failure(self, now: float) -> Outcome:
@@ -73,6 +76,13 @@ class Watch:
         if self.denials >= count and now - self.denied_since >= seconds:
             return self.note(_lost("the job is unknown to its owner"), now)
         return self.outcome or Pending()
+
+    def note_oddity(self, outcome: Outcome, now: float) -> Outcome:
+        """Keep the last state after a result that told nothing, unless it is told each time."""
+        self.oddities += 1
+        if self.oddities >= RESULT_TRIES:
+            return self.note(outcome, now)
+        return self.note_failure(now)
 
 
 def _lost(message: str) -> Failed:
@@ -110,9 +120,8 @@ def _ask(
     if isinstance(outcome, Failed) and _says_nothing(reply, outcome, phase):
         if reply.status == 404 and phase is Phase.POLL:
             return watch.note_denial(now)
-        kept = watch.note_failure(now)
-        settled = phase is Phase.RESULT and watch.failures >= RESULT_TRIES
-        return watch.note(outcome, now) if settled else kept
+        settling = phase is Phase.RESULT
+        return watch.note_oddity(outcome, now) if settling else watch.note_failure(now)
     if isinstance(outcome, Pending) and outcome.ready:
         return outcome  # not final: the result decides
     return watch.note(outcome, now)
@@ -123,7 +132,7 @@ def _says_nothing(reply: Reply, outcome: Failed, phase: Phase) -> bool:
     if outcome.malformed:
         return True
     if phase is Phase.POLL:
-        return reply.status >= 400
+        return not 200 <= reply.status < 300
     account = (Cause.BAD_KEY, Cause.BALANCE, Cause.FORBIDDEN, Cause.RATE)
     gateway = reply.status >= 500 and outcome.cause is Cause.UNSPECIFIED and reply.body[:1] != b"{"
     return outcome.cause in account or gateway

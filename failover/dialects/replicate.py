@@ -182,7 +182,7 @@ def _read_prediction(body: Mapping[str, Any]) -> Outcome:
             metrics = body.get("metrics")
             seconds = metrics.get("predict_time") if isinstance(metrics, dict) else None
             ran = float(seconds) if isinstance(seconds, (int, float)) else None
-            return Done(body.get("output"), ran, logs)
+            return Done(body.get("output"), ran, logs, str(body["id"]))
         case "failed":
             text = body.get("error")
             message = wire.words(text) if text else ""
