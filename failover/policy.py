@@ -24,7 +24,8 @@ class _Fixed:
             object.__setattr__(self, name, value)
 
     def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in type(self).__slots__}
+        names: tuple[str, ...] = type(self).__slots__
+        return {name: getattr(self, name) for name in names}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is fixed; make a new one")
@@ -129,7 +130,7 @@ class Model(_Fixed):
     replicate: str | None
 
     def __init__(self, name: str, *, fal: str | None = None, replicate: str | None = None) -> None:
-        if not name or not isinstance(name, str):
+        if not name:
             raise ConfigurationError("Model: a model needs a name")
         for provider, slug in (("fal", fal), ("replicate", replicate)):
             if slug is not None and ("/" not in slug or slug.strip("/") != slug):

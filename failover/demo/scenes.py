@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import fal_client
 import httpx
-import replicate
 import requests
+from replicate.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def _plain_requests(world: World) -> str:
 
 
 def _replicate_run(world: World) -> str:
-    client = replicate.Client(api_token=world.secrets["replicate"][0])
+    client = Client(api_token=world.secrets["replicate"][0])
     output: Any = client.run(
         "black-forest-labs/flux-schnell", input={"prompt": PROMPT, "aspect_ratio": "3:2"}
     )
@@ -113,7 +113,7 @@ def _replicate_run(world: World) -> str:
 
 
 def _replicate_create(world: World) -> str:
-    client = replicate.Client(api_token=world.secrets["replicate"][0])
+    client = Client(api_token=world.secrets["replicate"][0])
     prediction = client.predictions.create(
         model="black-forest-labs/flux-schnell", input={"prompt": PROMPT}
     )
