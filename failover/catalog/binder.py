@@ -2,7 +2,8 @@
 
 Its output is text, one short notation a parameter, so that the shipped catalog can be read and
 compared: ``concept``, ``concept|inverted`` for a switch the other way round, ``concept#2`` for the
-second of several file parameters, ``concept~`` for another name of the same thing, ``size:words``
+second of several file parameters, ``concept~`` for another name of the same thing (only read),
+``concept+other`` where other concepts may be written to it too, ``size:words``
 and the like for the parts of a group, ``=`` for a parameter that stands for itself. The few
 exceptions come in as overrides in the same notation. The same binder serves the shipped catalog
 and a model that a user registers.
@@ -159,6 +160,9 @@ def _bind_concept(
         if name in bound or name not in properties or not fits(concept.type, properties[name]):
             continue
         bound[name] = f"{concept.name}|inverted" if plain != name else concept.name
+        twin = f"{name}_url"
+        if twin in properties and twin not in bound and fits(concept.type, properties[twin]):
+            bound[twin] = f"{concept.name}~"
         return
 
 
@@ -216,5 +220,16 @@ def _is_switch(enum: tuple[Any, ...] | None) -> bool:
 def _is_media(schema: Schema, types: frozenset[str]) -> bool:
     if types == {"string"}:
         return True
+    if types != {"array"}:
+        return False
     items = schema.get("items") or {}
-    return types == {"array"} and types_of(items) in ({"string"}, frozenset())
+    return types_of(items) in ({"string"}, frozenset()) or wrapper_of(schema) is not None
+
+
+def wrapper_of(schema: Schema) -> str | None:
+    """Return the only field of a list's objects, when it holds a file's address."""
+    fields = (schema.get("items") or {}).get("properties") or {}
+    if len(fields) != 1:
+        return None
+    ((name, inner),) = fields.items()
+    return name if inner.get("format") == "uri" or name.endswith("url") else None

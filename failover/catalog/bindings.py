@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from failover.catalog.binder import enum_of, object_of, own_type, parameters, types_of
+from failover.catalog.binder import (
+    enum_of,
+    object_of,
+    own_type,
+    parameters,
+    types_of,
+    wrapper_of,
+)
 from failover.catalog.concepts import BY_NAME, Concept, own_concept
 from failover.catalog.conversions import INVALID, READERS, WRITERS, Spec, Written
 from failover.catalog.loras import LoraGroup
@@ -73,13 +80,16 @@ class InputPlan:
     heads: frozenset[str] = frozenset()
 
 
-def plan_input(schema: Mapping[str, Any], notations: Mapping[str, str], kind: str) -> InputPlan:
+def plan_input(
+    schema: Mapping[str, Any], notations: Mapping[str, str], kind: str, implied: str | None = None
+) -> InputPlan:
     """Join an endpoint's notations with its schema.
 
     Args:
         schema: The input's JSON Schema.
         notations: What the binder said of every parameter.
         kind: The endpoint's kind.
+        implied: A size that the endpoint always has, though no parameter says so ("720p").
     """
     plan = InputPlan(schema)
     properties = dict(parameters(schema))
@@ -88,6 +98,7 @@ def plan_input(schema: Mapping[str, Any], notations: Mapping[str, str], kind: st
     for name, note in notations.items():
         if name not in properties or note.partition(":")[0] in ("size", "loras"):
             continue
+        note, *written_too = note.split("+")
         concept_name, mark = _split(note)
         if mark == "~":
             aliases.append((name, concept_name))
@@ -99,6 +110,8 @@ def plan_input(schema: Mapping[str, Any], notations: Mapping[str, str], kind: st
             slots.setdefault(concept.name, []).append((int(mark), name))
         plan.by_parameter[name] = binding
         plan.by_concept.setdefault(concept.name, binding)
+        for other in written_too:
+            plan.by_concept.setdefault(other, Binding(name, BY_NAME[other], spec))
     for concept_name, numbered in slots.items():
         names = tuple(name for _, name in sorted(numbered))
         first = plan.by_parameter[names[0]]
@@ -106,15 +119,14 @@ def plan_input(schema: Mapping[str, Any], notations: Mapping[str, str], kind: st
     for name, concept_name in aliases:
         concept = BY_NAME[concept_name]
         plan.by_parameter[name] = Binding(name, concept, spec_of(properties[name]))
-    _add_groups(plan, properties, notations, kind)
-    for name, binding in plan.by_parameter.items():
+    _add_groups(plan, properties, notations, kind, implied)
+    for binding in plan.by_parameter.values():
         if binding.spec.default is not None and binding is plan.by_concept.get(
             binding.concept.name
         ):
             value = binding.read(binding.spec.default)
             if value is not None and value is not INVALID:
                 plan.defaults[binding.concept.name] = value
-        del name
     plan.required = tuple(schema.get("required") or ())
     plan.heads = frozenset(schema.get("properties") or ())
     return plan
@@ -140,6 +152,7 @@ def spec_of(schema: Mapping[str, Any], *, inverted: bool = False) -> Spec:
         items=limit("maxItems"),
         default=schema.get("default"),
         inverted=inverted,
+        wrapped=wrapper_of(schema),
     )
 
 
@@ -170,6 +183,7 @@ def _add_groups(
     properties: Mapping[str, Mapping[str, Any]],
     notations: Mapping[str, str],
     kind: str,
+    implied: str | None,
 ) -> None:
     roles = {name: note for name, note in notations.items() if name in properties}
     words = tuple(
@@ -177,6 +191,9 @@ def _add_groups(
         for name, note in roles.items()
         if note in ("size:words", "size:ratio", "size:pixels")
     )
+    always = parse_word(implied, video="video" in kind) if implied else None
+    if always is not None:
+        words += (WordParameter("", {implied: always}, implied),)
     pixels = _pixel_parameters(roles, properties)
     if words or pixels:
         plan.size = SizeGroup(words, pixels)
@@ -241,12 +258,19 @@ def _lora_group(
     pairs: dict[str, list[str | None]] = {}
     for name, note in roles.items():
         if note == "loras:list":
-            most = properties[name].get("maxItems")
-            return LoraGroup(whole=name, most=most)
+            entry = (properties[name].get("items") or {}).get("properties") or {}
+            scales = _scale_limits(entry.get("scale") or {})
+            return LoraGroup(whole=name, most=properties[name].get("maxItems"), scales=scales)
         role, _, number = note.partition("#")
         if role == "loras:weights":
             pairs.setdefault(number, [None, None])[0] = name
         elif role == "loras:scale":
             pairs.setdefault(number, [None, None])[1] = name
     found = tuple((w, s) for _, (w, s) in sorted(pairs.items()) if w is not None)
-    return LoraGroup(pairs=found) if found else None
+    limits = [_scale_limits(properties[s]) for _, s in found if s is not None]
+    scales = (max(low for low, _ in limits), min(high for _, high in limits)) if limits else (0, 0)
+    return LoraGroup(pairs=found, scales=scales) if found else None
+
+
+def _scale_limits(schema: Mapping[str, Any]) -> tuple[float, float]:
+    return schema.get("minimum", -1e9), schema.get("maximum", 1e9)

@@ -82,6 +82,8 @@ def _endpoint(
         "kind": kind,
         "models": served,
     }
+    if slug in rules["implied"]:
+        entry["implied"] = rules["implied"][slug][0]
     retired = rules["retired"].get(slug, [_retired(provider, schema)])[0]
     if retired:
         entry["retired"] = retired
@@ -150,7 +152,7 @@ def _media(
                 continue
             required = set(schemas[provider][slug]["input"].get("required") or ())
             media = {
-                parameter: note.split("#")[0].rstrip("~")
+                parameter: _concept_of(note)
                 for parameter, note in entry["bind"].items()
                 if _is_media(note)
             }
@@ -161,5 +163,9 @@ def _media(
 
 
 def _is_media(note: str) -> bool:
-    row = BY_NAME.get(note.split("#")[0].rstrip("~"))
+    row = BY_NAME.get(_concept_of(note))
     return row is not None and row.type == "media"
+
+
+def _concept_of(note: str) -> str:
+    return note.split("#")[0].split("+")[0].rstrip("~")

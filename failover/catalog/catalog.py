@@ -133,11 +133,14 @@ class Catalog:
         model = self.model(source, input)
         if model is None:
             return ()
-        return tuple(
+        found = [
             Target(model, endpoint)
             for endpoint in self.endpoints_of(model)
             if endpoint.provider != source.provider and self._is_open(endpoint)
-        )
+        ]
+        if len(found) > 1:
+            found.sort(key=lambda target: self._pair(source, target).misfits(input))
+        return tuple(found)
 
     def _is_open(self, endpoint: Endpoint) -> bool:
         if endpoint.retired is not None or endpoint.provider not in self._bound:
@@ -186,7 +189,9 @@ class Catalog:
         if plan is None:
             entry = self._bound[endpoint.provider][endpoint.slug]
             schema = self._schemas[endpoint.provider][endpoint.slug]["input"]
-            plan = self._plans[key] = plan_input(schema, entry["bind"], entry["kind"])
+            plan = self._plans[key] = plan_input(
+                schema, entry["bind"], entry["kind"], entry.get("implied")
+            )
         return plan
 
     def _pair(self, source: Endpoint, target: Target) -> PairPlan:

@@ -85,7 +85,8 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "reference_images",
         "media",
         "essential",
-        "reference_image_urls reference_images ref_image_urls image_urls@video images@video",
+        "reference_image_urls reference_images ref_image_urls character_reference_image "
+        "image_urls@video images@video",
     ),
     _row(
         "image",
@@ -93,13 +94,14 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "essential",
         "start_image start_image_url first_frame_image first_frame_url first_image_url first_frame "
         "frame1 image_url image image_urls images input_image input_images input_image_urls "
-        "image_input source_image_url source_image image_path input_reference image_prompt img",
+        "image_input source_image_url source_image image_path input_reference image_prompt "
+        "redux_image frame_image_url img",
     ),
     _row(
         "last_frame",
         "media",
         "essential",
-        "end_image_url end_image tail_image_url tail_image last_frame_image last_frame_url "
+        "end_image end_image_url tail_image_url tail_image last_frame_image last_frame_url "
         "last_frame last_image frame2",
     ),
     _row("mask", "media", "essential", "mask_url mask mask_image_url mask_image"),
@@ -144,6 +146,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
     _row("style_preset", "choice", "essential", "style_preset"),
     _row("variant", "choice", "essential", "model model_variant model_type version"),
     _row("emotion", "choice", "tuning", "emotion voice_setting.emotion"),
+    _row("image_set", "choice", "essential", "sequential_image_generation"),
     _row("background", "choice", "essential", "background"),
     _row("translate", "flag", "essential", "translate task@transcription"),
     _row("diarize", "flag", "essential", "diarize diarise_audio diarization"),
@@ -194,7 +197,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "guidance",
         "number",
         "tuning",
-        "guidance_scale guidance cfg cfg_scale cfg_strength sample_guide_scale guide_scale",
+        "guidance_scale guidance cfg cfg_scale cfg_strength cfg_weight sample_guide_scale guide_scale",
     ),
     _row("shift", "number", "tuning", "shift sample_shift flow_shift"),
     _row("strength", "fraction", "tuning", "strength prompt_strength denoise_strength"),

@@ -50,9 +50,10 @@ class Spec:
     items: int | None = None
     default: Any = None
     inverted: bool = False
+    wrapped: str | None = None
 
 
-_NUMBER: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:s|sec|seconds)?\s*$")
+_NUMBER: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:s|sec|seconds|x)?\s*$")
 OFF_WORDS: Final = frozenset({"off", "none", "false", "no", "disabled", "transcribe", "0"})
 ON_WORDS: Final = (
     "on", "true", "auto", "standard", "regular", "balanced", "translate", "film", "medium", "fast",
@@ -64,6 +65,7 @@ _LEVELS: Final = {
     "blockmediumandabove": (3, 4),
     "blockonlyhigh": (5, 6),
 }
+_JSON_TYPES: Final = {str: "string", list: "array", dict: "object", bool: "boolean"}
 _MEDIA: Final = re.compile(r"^(https?://[^\s/]+|data:[\w.+-]+/)", re.IGNORECASE)
 
 
@@ -269,19 +271,19 @@ def write_language(value: Any, spec: Spec) -> Written | None:
 def write_media(value: Any, spec: Spec) -> Written | None:
     """Write files as a list or, when there is one, as a single file."""
     if "array" in spec.types:
-        if spec.items is not None and len(value) > spec.items:
+        if not (spec.fewest or 0) <= len(value) <= (spec.items or len(value)):
             return None
-        return None if spec.fewest is not None and len(value) < spec.fewest else Written([*value])
+        wrapped = spec.wrapped
+        return Written([*value] if wrapped is None else [{wrapped: file} for file in value])
     return Written(value[0]) if len(value) == 1 and "string" in spec.types else None
 
 
 def write_json(value: Any, spec: Spec) -> Written | None:
     """Write a structure as it is, or as JSON text where the target takes text."""
-    if not spec.types or spec.types & {"array", "object"}:
+    own = _JSON_TYPES.get(type(value), "number")
+    if not spec.types or own in spec.types:
         return Written(value)
-    if "string" in spec.types:
-        return Written(value if isinstance(value, str) else json.dumps(value))
-    return None
+    return Written(json.dumps(value)) if "string" in spec.types else None
 
 
 def write_level(value: Any, spec: Spec) -> Written | None:

@@ -22,11 +22,12 @@ PAIRS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoraGroup:
-    """The LoRA parameters of one endpoint: one list, or pairs. `most` bounds the list."""
+    """The LoRA parameters of one endpoint: one list, or pairs. `most` bounds the list, `scales` each scale."""
 
     whole: str | None = None
     pairs: tuple[tuple[str, str | None], ...] = ()
     most: int | None = None
+    scales: tuple[float, float] = (-1e9, 1e9)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,6 +57,9 @@ class LoraGroup:
 
     def write(self, loras: tuple[tuple[str, float | None], ...]) -> dict[str, Any] | None:
         """Return the parameters that ask for these LoRAs, or None when they don't fit."""
+        low, high = self.scales
+        if any(scale is not None and not low <= scale <= high for _, scale in loras):
+            return None
         if self.whole is not None:
             if self.most is not None and len(loras) > self.most:
                 return None

@@ -120,7 +120,7 @@ class SizeGroup:
     @property
     def names(self) -> tuple[str, ...]:
         """The parameters that belong to the group."""
-        names = [parameter.name for parameter in self.words]
+        names = [parameter.name for parameter in self.words if parameter.name]
         if self.pixels is not None:
             names += [self.pixels.whole] if self.pixels.whole else []
             names += [] if self.pixels.whole else [self.pixels.width, self.pixels.height]
@@ -294,7 +294,7 @@ def _merge(facts: list[Fact]) -> Reading:
 
 
 def _plain(assignments: tuple[tuple[str, Any], ...], size: Size) -> Choice:
-    return Choice(assignments, size, 0.0, False, 0.0, False, False)
+    return Choice(tuple(pair for pair in assignments if pair[0]), size, 0.0, False, 0.0, False, False)
 
 
 def _options(words: tuple[WordParameter, ...]) -> list[Choice]:

@@ -80,7 +80,8 @@ class PairPlan:
     """What is the same for every call from one endpoint to another.
 
     `fixed` are the target's parameters that select the model's variant. `consumed` are the source's
-    parameters that selected the model, and so are carried by the choice of target.
+    parameters that selected the model, and so are carried by the choice of target. `strays` are
+    the source's defaults of essential choices that the target can't take.
     """
 
     source: InputPlan
@@ -88,6 +89,7 @@ class PairPlan:
     fixed: Mapping[str, Any]
     consumed: Mapping[str, Any]
     defaults: tuple[tuple[str, Binding, Any], ...]
+    strays: tuple[tuple[str, Any, Any], ...] = ()
 
     def translate(self, input: Mapping[str, Any], fidelity: str) -> Translation | Refusal:
         """Translate one call. Never raises, whatever JSON the input holds."""
@@ -99,6 +101,9 @@ class PairPlan:
             for concept, binding, value in self.defaults:
                 if concept not in work.said:
                     binding.assign(work.sent, value)
+            for name, value, sent in self.strays:
+                if name not in work.said:
+                    work.note(name, f"default {value}", sent)
             for concept, said in work.said.items():
                 _carry(work, concept, said)
             _carry_size(work, input, self.consumed)
@@ -107,6 +112,15 @@ class PairPlan:
         except _Refused as refused:
             return refused.refusal
         return Translation((work.sent,), tuple(work.dropped), tuple(work.changed))
+
+    def misfits(self, input: Mapping[str, Any]) -> bool:
+        """Tell whether the target's nearest size is not the one that a call means."""
+        group, other = self.source.size, self.target.size
+        if group is None or other is None:
+            return False
+        said = {name: input[name] for name in group.names if input.get(name) is not None}
+        choice = other.choose(group.read(said).size)
+        return choice is not None and choice.area_error > SAME_AREA
 
 
 def pair_plan(
@@ -125,6 +139,7 @@ def pair_plan(
         consumed: Parameters of the source that select the model's variant.
     """
     defaults = []
+    strays = []
     for concept, binding in target.by_concept.items():
         own = source.by_concept.get(concept)
         if own is None or own.name in consumed or own.concept.type != binding.concept.type:
@@ -136,7 +151,11 @@ def pair_plan(
         written = _default(binding, value, target.defaults.get(concept))
         if written is not None:
             defaults.append((concept, binding, written))
-    return PairPlan(source, target, fixed, consumed, tuple(defaults))
+        elif value is not None and binding.concept.loss == "essential":
+            usual = target.defaults.get(concept)
+            if usual != value and binding.name not in fixed:
+                strays.append((concept, value, "the target's" if usual is None else usual))
+    return PairPlan(source, target, fixed, consumed, tuple(defaults), tuple(strays))
 
 
 def _default(binding: Binding, value: Any, own: Any) -> Any:
