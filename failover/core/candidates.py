@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from failover.core.types import Endpoint, Target
+from failover.core.types import Asked, Endpoint, Target
 from failover.core.verdict import Action
 
 if TYPE_CHECKING:
@@ -33,31 +33,33 @@ def candidates(walk: Walk) -> list[Candidate]:
     """Order what is left to try: other keys of the caller's provider, then the other providers.
 
     Args:
-        walk: a call whose body has been read and whose endpoint is known.
+        walk: a call whose body has been read.
 
     Returns:
-        Candidates in the order to try them; the keys of one provider stand together.
+        Candidates in the order to try them, the keys of one provider together; none for an
+        endpoint that the catalog doesn't know.
     """
-    return [*_own_keys(walk), *_elsewhere(walk)]
+    source, asked = walk.source, walk.asked
+    if source is None or asked is None:
+        return []
+    return [*_own_keys(walk, source), *_elsewhere(walk, source, asked)]
 
 
-def _own_keys(walk: Walk) -> Iterator[Candidate]:
-    if walk.source is None or (walk.verdict and walk.verdict.action is not Action.NEXT_KEY):
+def _own_keys(walk: Walk, source: Endpoint) -> Iterator[Candidate]:
+    if walk.verdict and walk.verdict.action is not Action.NEXT_KEY:
         return
     mine = walk.ctx.caller_key(walk.provider, walk.request)
     for key in walk.ctx.keys(walk.provider):
         if mine and key != mine:
-            yield Candidate(Target(walk.model, walk.source), key, own=True)
+            yield Candidate(Target(walk.model, source), key, own=True)
 
 
-def _elsewhere(walk: Walk) -> Iterator[Candidate]:
-    if walk.source is None or walk.asked is None:
-        return
+def _elsewhere(walk: Walk, source: Endpoint, asked: Asked) -> Iterator[Candidate]:
     ctx, order = walk.ctx, walk.ctx.settings.providers
-    targets = list(ctx.catalog.targets(walk.source, walk.asked.input))
+    targets = list(ctx.catalog.targets(source, asked.input))
     for model in ctx.settings.substitutes.get(walk.model, ()):
         targets += [Target(model, endpoint) for endpoint in ctx.catalog.endpoints_of(model)]
-    usable = [t for t in targets if _usable(t.endpoint, walk.source)]
+    usable = [t for t in targets if _usable(t.endpoint, source)]
     first_choice = [t for t in usable if t.model == walk.model]
     for group in (first_choice, [t for t in usable if t.model != walk.model]):
         for provider in order:

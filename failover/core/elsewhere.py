@@ -86,9 +86,7 @@ def _closed(walk: Walk) -> str | None:
     """Why a call can't be served elsewhere at all, before any candidate is looked at."""
     if walk.asked is None:
         return "body"
-    if walk.asked.closed:
-        return walk.asked.closed
-    return "no-equivalent" if walk.source is None or not walk.model else None
+    return walk.asked.closed
 
 
 def _why_none(walk: Walk) -> str:

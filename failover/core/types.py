@@ -42,11 +42,6 @@ class Request(NamedTuple):
     replayable: bool = True
     timeout: float | None = None
 
-    @property
-    def url(self) -> str:
-        """The absolute URL."""
-        return f"{self.origin}{self.path}?{self.query}" if self.query else self.origin + self.path
-
 
 class Reply(NamedTuple):
     """One HTTP reply.

@@ -163,13 +163,6 @@ class Walk:
         """Note that the caller's own provider was not asked because it is cooling."""
         self.failures.append(Attempt(self.provider, self.slug, "cooling", Bill.NOT_SENT, 0.0))
 
-    def generations(self, provider: str, slug: str, key: str) -> dict[str, int]:
-        """The generation of each scope a send touches, to be reported with its result."""
-        health = self.ctx.health
-        if health.clear:
-            return {}
-        return {scope: health.generation(scope) for scope in scopes_of(provider, slug, key)}
-
     def failed(
         self,
         verdict: Verdict,

@@ -297,3 +297,9 @@ def test_a_version_id_finds_its_model() -> None:
         assert body["model"] == REPLICATE.slug
         assert body["version"] == (version or "hidden")
         assert world.memory.rerouted == ({version} if version else set())
+
+
+def test_another_own_key_helps_with_a_model_that_has_no_name() -> None:
+    answer, script = run(_pools(), fal_run({**INPUT, "unheard_of": 1}), BUSY, F_RESULT)
+    assert answer.reply is F_RESULT
+    assert script.sends == ["forward", "forward with f2"]
