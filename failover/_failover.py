@@ -77,6 +77,7 @@ class Failover:
         self._lock = threading.Lock()
         self.hosts: dict[bytes, str] = {host.encode(): host for host in self.sites.by_host}
         self.secrets: Mapping[bytes, str] = self.keyring.values
+        self.secret_texts: Mapping[str | bytes, str] = self.keyring.texts
         _check(self.policy, self.models, self._store_setting)
 
     @property

@@ -155,9 +155,7 @@ def _hook_requests(adapters: Any) -> None:
         fo = slot.failover
         if fo is None:
             return wrapped(*args, **kwargs)
-        request = args[0] if args else kwargs.pop("request")
-        options = _door("requests").by_name(args[1:], kwargs)
-        return _door("_requests_door").handle(fo, instance, request, wrapped, options)
+        return _door("_requests_door").handle(fo, instance, wrapped, args, kwargs)
 
     _wrap(adapters.HTTPAdapter, "send", sending)
 

@@ -16,9 +16,9 @@ from failover._exchange import (
     REPLY_LIMIT,
     Exchange,
     Recognised,
+    last_word,
     no_reply,
     paused_here,
-    raise_last_word,
     recognise,
     run,
 )
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 CHUNK = 64 * 1024
 ACTIVE = "_" + MARK.replace(".", "_")
+SEND_ARGUMENTS = ("stream", "timeout", "verify", "cert", "proxies")
 
 
 def handle(
     failover: Failover,
     adapter: Any,
-    request: Any,
     send: Callable[..., Any],
+    args: tuple[Any, ...],
     options: dict[str, Any],
 ) -> Any:
     """Send a prepared request that may be watched.
@@ -49,18 +50,25 @@ def handle(
     Args:
         failover: the settings.
         adapter: the `HTTPAdapter` it goes through.
-        request: the prepared request.
         send: the adapter's own `send`.
-        options: the keyword arguments of `send`.
+        args: the positional arguments of `send`, the prepared request first.
+        options: its keyword arguments.
 
     Returns:
         The `requests.Response`.
     """
-    if getattr(request, ACTIVE, False):
-        return send(request, **options)
-    recognised = _recognised(failover, request, options)
+    if not args:
+        args, options = (options["request"],), {k: v for k, v in options.items() if k != "request"}
+    request = args[0]
+    if len(args) > 1:
+        options = dict(zip(SEND_ARGUMENTS, args[1:], strict=False)) | options
+    recognised = None
+    if _netloc_host(request.url) in failover.hosts and not getattr(request, ACTIVE, False):
+        recognised = _recognised(failover, request, options)
     if recognised is None:
-        return send(guarded(failover, request), **options)
+        if carries_key(failover, request):
+            request = guarded(failover, request)
+        return send(request, **options)
     setattr(request, ACTIVE, True)
     try:
         return _Door(recognised, adapter, request, send, options).answer()
@@ -68,14 +76,24 @@ def handle(
         delattr(request, ACTIVE)
 
 
+def _netloc_host(url: Any) -> bytes:
+    """The host as it stands in a prepared URL; nothing that could be read in two ways matches."""
+    try:
+        netloc: str = url.split("/", 3)[2]
+        return (netloc.rpartition(":")[0] or netloc).encode()
+    except (AttributeError, IndexError, UnicodeEncodeError):
+        return b""
+
+
+def carries_key(failover: Failover, request: Any) -> bool:
+    """Whether any header value is a provider's key; on the way of every request, so it is quick."""
+    return not failover.secret_texts.keys().isdisjoint(request.headers.values())
+
+
 def guarded(failover: Failover, request: Any) -> Any:
     """Take provider keys off a request that goes to a foreign origin (S3); never changes it."""
-    secrets = failover.secrets
-    found = {
-        name: secrets[raw]
-        for name, value in request.headers.items()
-        if (raw := value.encode() if isinstance(value, str) else value) in secrets
-    }
+    secrets = failover.secret_texts
+    found = {name: secrets[value] for name, value in request.headers.items() if value in secrets}
     if not found or paused_here.get():
         return request
     from urllib3.util import parse_url  # noqa: PLC0415  # comes with requests
@@ -101,9 +119,7 @@ def guarded(failover: Failover, request: Any) -> Any:
 def _recognised(failover: Failover, request: Any, options: dict[str, Any]) -> Recognised | None:
     """Read a request to a watched host; None when it passes untouched."""
     try:
-        netloc = request.url.split("/", 3)[2]
-        host = netloc.rpartition(":")[0] or netloc
-        if host.encode() not in failover.hosts or paused_here.get():
+        if paused_here.get():
             return None
         found = _core_request(failover, request, options)
         return recognise(failover, *found) if found else None
@@ -149,31 +165,38 @@ def _read_timeout(timeout: Any) -> float | None:
 
 
 class _Body(io.RawIOBase):
-    """Bytes that were read already, then the rest of the reply, or the error it broke off with."""
+    """Bytes that were read already, then the rest of the reply, or the error it broke off with.
 
-    def __init__(self, read: bytes, rest: Any = None, error: Exception | None = None) -> None:
-        self._buffer = io.BytesIO(read)
-        self._rest = rest
-        self._error = error
+    Args:
+        kept: what was read; may still grow.
+    """
+
+    def __init__(self, kept: bytes | bytearray) -> None:
+        self.kept = kept
+        self.rest: Any = None
+        self.error: Exception | None = None
+        self._given = 0
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        data = self._buffer.read(-1 if size is None else size)
+        end = len(self.kept) if size is None or size < 0 else self._given + size
+        data = bytes(self.kept[self._given : end])
+        self._given += len(data)
         if data and size not in (None, -1):
             return data
-        if self._error is not None:
-            raise self._error
-        if self._rest is None:
+        if self.error is not None:
+            raise self.error
+        if self.rest is None:
             return data
         amount = None if size in (None, -1) else size
-        more: bytes = self._rest.read(amount, decode_content=False)
+        more: bytes = self.rest.read(amount, decode_content=False)
         return data + more
 
     def close(self) -> None:
-        if self._rest is not None:
-            self._rest.close()
+        if self.rest is not None:
+            self.rest.close()
         super().close()
 
 
@@ -197,10 +220,13 @@ class _Door(Exchange):
 
     def answer(self) -> Any:
         """Run the flow and hand over a `requests.Response`."""
-        answer = run(self, self._perform, lambda: self._forward(Forward(read=False)))
-        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
+        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
+        done = run(self, self._perform, self._delivered, forward)
+        if self.unread is not None and done is not self.unread:
             self.unread.close()
-        return self._delivered(answer)
+        if isinstance(done, BaseException):
+            raise done
+        return done
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Forward):
@@ -219,8 +245,9 @@ class _Door(Exchange):
             request.headers[name] = value
         start = time.monotonic()
         try:
-            response = self.send(request, **{**self.options, "stream": True})
+            self.came = response = self.send(request, **{**self.options, "stream": True})
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
+            self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
         if not effect.read or _is_stream(response):
             self.unread = response
@@ -234,21 +261,19 @@ class _Door(Exchange):
 
     def _read(self, response: Any, start: float) -> Reply:
         raw, read = response.raw, bytearray()
-        error: Exception | None = None
-        rest = None
+        kept = _Body(read)
+        again = _urllib3_response(raw, response.status_code, raw.headers, kept)
         try:
             for chunk in raw.stream(CHUNK, decode_content=False):
                 read += chunk
                 if len(read) > REPLY_LIMIT:
-                    rest = raw
+                    kept.rest = raw
                     break
         except Exception as broken:  # noqa: BLE001  # told to the caller when he reads on
-            error = broken
+            kept.error = broken
+        response.raw = again
         seconds = time.monotonic() - start
-        whole = error is None and rest is None
-        response.raw = _urllib3_response(
-            raw, response.status_code, raw.headers, _Body(bytes(read), rest, error)
-        )
+        whole = kept.error is None and kept.rest is None
         body = _decoded(response, bytes(read)) if whole else b""
         return Reply(
             response.status_code,
@@ -256,8 +281,8 @@ class _Door(Exchange):
             body,
             response,
             seconds,
-            truncated=error is not None,
-            streaming=rest is not None,
+            truncated=kept.error is not None,
+            streaming=kept.rest is not None,
         )
 
     def _send(self, effect: Send) -> Reply | NoReply:
@@ -288,9 +313,9 @@ class _Door(Exchange):
         return _collect(response, start, effect.timeout)
 
     def _delivered(self, answer: Answer) -> Any:
-        raise_last_word(answer)
         reply, report = answer.reply, answer.report
-        assert isinstance(reply, Reply)  # noqa: S101  # raise_last_word took the other case
+        if isinstance(reply, NoReply):
+            return last_word(answer)
         response: Any = reply.native
         if response is None:
             raw = _urllib3_response(None, reply.status, reply.headers, _Body(reply.body))

@@ -14,7 +14,7 @@ from failover.errors import ConfigurationError
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import NoReturn
 
 SCHEMES = ("", "Key ", "Bearer ", "Token ", "key ", "bearer ", "token ")
@@ -76,7 +76,7 @@ class KeyRing:
         ConfigurationError: a key that can't be one.
     """
 
-    __slots__ = ("_keys", "_learned", "_values")
+    __slots__ = ("_keys", "_learned", "_texts", "_values")
 
     def __init__(
         self, given: Mapping[str, object], environ: Mapping[str, str] | None = None
@@ -89,10 +89,11 @@ class KeyRing:
             )
             self._keys[name] = tuple(Secret(text) for text in dict.fromkeys(texts))
         self._values: dict[bytes, str] = {}
+        self._texts: dict[str | bytes, str] = {}
         self._learned = 0
         for name, secrets in self._keys.items():
             for secret in secrets:
-                self._values.update(dict.fromkeys(_spellings(secret.reveal()), name))
+                self._guard(secret.reveal(), name)
 
     def providers(self) -> tuple[str, ...]:
         """Names of the providers that have a key."""
@@ -126,6 +127,17 @@ class KeyRing:
         """Every header value that would give a key away, to its provider."""
         return self._values
 
+    @property
+    def texts(self) -> Mapping[str | bytes, str]:
+        """The same, also as text."""
+        return self._texts
+
+    def _guard(self, value: str, provider: str) -> None:
+        for scheme in SCHEMES:
+            spelled = scheme + value
+            self._values[spelled.encode()] = provider
+            self._texts[spelled] = self._texts[spelled.encode()] = provider
+
     def learn(self, provider: str, header: str) -> str:
         """Note the key that a caller's own request carries, so that it is guarded like ours.
 
@@ -141,16 +153,12 @@ class KeyRing:
             return ""
         if text.encode() not in self._values and self._learned < LEARNED_LIMIT:
             self._learned += 1
-            self._values.update(dict.fromkeys(_spellings(text), provider))
+            self._guard(text, provider)
         return key_id(text)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name}: {len(keys)}" for name, keys in self._keys.items() if keys)
         return f"KeyRing({counts})"
-
-
-def _spellings(value: str) -> Iterable[bytes]:
-    return [(scheme + value).encode() for scheme in SCHEMES]
 
 
 def _listed(name: str, given: object) -> list[str]:

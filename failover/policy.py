@@ -88,7 +88,7 @@ class Policy(_Fixed):
         cooldown: Seconds = 10.0,
         max_cooldown: Seconds = 300.0,
     ) -> None:
-        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+        if type(attempts) is not int or attempts < 1:
             raise ConfigurationError("Policy.attempts must be a whole number of at least 1")
         if fidelity not in FIDELITIES:
             raise ConfigurationError(f"Policy.fidelity must be one of {', '.join(FIDELITIES)}")

@@ -38,10 +38,10 @@ class FailoverAdapter(HTTPAdapter):
         self._adapter = adapter
         super().__init__(**options)
 
-    def send(self, request: Any, *args: Any, **options: Any) -> Any:
+    def send(self, *args: Any, **options: Any) -> Any:
         """Send one prepared request; arguments as for `HTTPAdapter.send`."""
         send = super().send if self._adapter is None else self._adapter.send
-        return handle(self._failover, self, request, send, by_name(args, options))
+        return handle(self._failover, self, send, args, options)
 
     def close(self) -> None:
         """Close every connection."""
@@ -50,10 +50,4 @@ class FailoverAdapter(HTTPAdapter):
         super().close()
 
 
-def by_name(args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """Name the positional arguments of `HTTPAdapter.send`."""
-    return {**dict(zip(SEND_ARGUMENTS, args, strict=False)), **options}
-
-
-SEND_ARGUMENTS = ("stream", "timeout", "verify", "cert", "proxies")
 __all__ = ["FailoverAdapter"]
