@@ -14,7 +14,7 @@ from failover.core.drive import drive, drive_async
 from failover.core.flow import serve
 from failover.core.report import Answer
 from failover.core.troubles import trouble_of
-from failover.core.types import NoReply, Reply
+from failover.core.types import NoReply, Reply, Trouble
 from failover.dialects import PROVIDERS
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Exchange:
         self.intent = recognised.intent
         self.dialect = recognised.dialect
         self.original: Reply | NoReply | None = None
+        self.came: Any = None  # the library's own response or exception that came back last
 
     def flow(self) -> Flow[Answer]:
         """The decision, ready to be driven."""
@@ -115,35 +116,49 @@ class Exchange:
         if raise_defects.get():
             raise error
         self.runtime.telling.defect(where, error)
-        return None if self.original is None else Answer(self.original)
+        if self.original is not None:
+            return Answer(self.original)
+        if isinstance(self.came, BaseException):
+            return Answer(NoReply(Trouble.OTHER, self.came))
+        if self.came is not None:
+            return Answer(Reply(self.came.status_code, native=self.came, streaming=True))
+        return None
 
 
 def run(
-    exchange: Exchange, perform: Callable[[Effect], Any], fallback: Callable[[], Reply | NoReply]
-) -> Answer:
+    exchange: Exchange,
+    perform: Callable[[Effect], Any],
+    deliver: Callable[[Answer], Any],
+    fallback: Callable[[], Reply | NoReply],
+) -> Any:
     """Drive a blocking exchange to its answer.
 
     Args:
         exchange: the request.
         perform: does one effect.
+        deliver: makes of an answer the library's response, or the exception to raise.
         fallback: sends the caller's request as if this library were not there.
+
+    Returns:
+        What `deliver` makes of the answer; of the original's own if we went wrong on the way.
     """
     try:
-        return drive(exchange.flow(), perform)
+        return deliver(drive(exchange.flow(), perform))
     except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
-        return exchange.rescued(error, "flow") or Answer(fallback())
+        return deliver(exchange.rescued(error, "flow") or Answer(fallback()))
 
 
 async def run_async(
     exchange: Exchange,
     perform: Callable[[Effect], Awaitable[Any]],
+    deliver: Callable[[Answer], Any],
     fallback: Callable[[], Awaitable[Reply | NoReply]],
-) -> Answer:
-    """Drive an asynchronous exchange to its answer; arguments as for `run`."""
+) -> Any:
+    """Drive an asynchronous exchange to its answer; as `run`."""
     try:
-        return await drive_async(exchange.flow(), perform)
+        return deliver(await drive_async(exchange.flow(), perform))
     except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
-        return exchange.rescued(error, "flow") or Answer(await fallback())
+        return deliver(exchange.rescued(error, "flow") or Answer(await fallback()))
 
 
 def no_reply(error: BaseException, seconds: float) -> NoReply:
@@ -151,12 +166,12 @@ def no_reply(error: BaseException, seconds: float) -> NoReply:
     return NoReply(trouble_of(error), error, seconds)
 
 
-def raise_last_word(answer: Answer) -> None:
-    """Raise the caller's own exception again if that is the answer, with the trail as a note."""
+def last_word(answer: Answer) -> BaseException | None:
+    """The caller's own exception if that is the answer, with the trail as a note; else None."""
     if not isinstance(answer.reply, NoReply):
-        return
+        return None
     error = answer.reply.error
     if answer.report is not None:
         error.failover = answer.report  # type: ignore[attr-defined]  # documented extra attribute
         error.add_note(f"failover: {answer.report.header}")
-    raise error
+    return error

@@ -17,8 +17,8 @@ from failover._exchange import (
     REPLY_LIMIT,
     Exchange,
     Recognised,
+    last_word,
     no_reply,
-    raise_last_word,
     run,
     run_async,
 )
@@ -79,10 +79,8 @@ class _Door(Exchange):
             raise PermissionError(f"{effect.provider}: no key goes to {url.host}")
         return request
 
-    def read_reply(self, response: Any, chunks: list[bytes], seconds: float) -> Reply:
-        """Put a whole reply into our words and give the caller's response its body back."""
-        raw = b"".join(chunks)
-        response.stream = self.lib.ByteStream(raw)
+    def read_reply(self, response: Any, raw: bytes, seconds: float) -> Reply:
+        """Put a whole reply into our words."""
         body = _decoded(self.lib, response, raw)
         return Reply(response.status_code, response.headers, body, response, seconds)
 
@@ -107,9 +105,9 @@ class _Door(Exchange):
 
     def delivered(self, answer: Answer) -> Any:
         """The library's response for an answer, or the caller's own exception."""
-        raise_last_word(answer)
         reply, report = answer.reply, answer.report
-        assert isinstance(reply, Reply)  # noqa: S101  # raise_last_word took the other case
+        if isinstance(reply, NoReply):
+            return last_word(answer)
         response: Any = reply.native
         if response is None:
             response = self.lib.Response(
@@ -185,10 +183,13 @@ class SyncDoor(_Door):
 
     def answer(self) -> Any:
         """Run the flow and hand over the library's response."""
-        answer = run(self, self._perform, lambda: self._forward(Forward(read=False)))
-        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
+        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
+        done = run(self, self._perform, self.delivered, forward)
+        if self.unread is not None and done is not self.unread:
             self.unread.close()
-        return self.delivered(answer)
+        if isinstance(done, BaseException):
+            raise done
+        return done
 
     def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Forward):
@@ -203,8 +204,9 @@ class SyncDoor(_Door):
         request = self.own_request(effect)
         start = time.monotonic()
         try:
-            response = self.send(request)
+            self.came = response = self.send(request)
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
+            self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
         if _streams(response, effect):
             self.unread = response
@@ -228,7 +230,9 @@ class SyncDoor(_Door):
             if not isinstance(error, Exception):
                 raise
             return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        return self.read_reply(response, chunks, time.monotonic() - start)
+        raw = b"".join(chunks)
+        response.stream = self.lib.ByteStream(raw)
+        return self.read_reply(response, raw, time.monotonic() - start)
 
     def _send(self, effect: Send) -> Reply | NoReply:
         request = self.our_request(effect)
@@ -260,10 +264,13 @@ class AsyncDoor(_Door):
 
     async def answer(self) -> Any:
         """Run the flow and hand over the library's response."""
-        answer = await run_async(self, self._perform, lambda: self._forward(Forward(read=False)))
-        if self.unread is not None and getattr(answer.reply, "native", None) is not self.unread:
+        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
+        done = await run_async(self, self._perform, self.delivered, forward)
+        if self.unread is not None and done is not self.unread:
             await self.unread.aclose()
-        return self.delivered(answer)
+        if isinstance(done, BaseException):
+            raise done
+        return done
 
     async def _perform(self, effect: Effect) -> Any:
         if isinstance(effect, Forward):
@@ -284,8 +291,9 @@ class AsyncDoor(_Door):
         request = self.own_request(effect)
         start = time.monotonic()
         try:
-            response = await self.send(request)
+            self.came = response = await self.send(request)
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
+            self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
         if _streams(response, effect):
             self.unread = response
@@ -309,7 +317,9 @@ class AsyncDoor(_Door):
             if not isinstance(error, Exception):
                 raise
             return self.cut_reply(response, chunks, error, time.monotonic() - start)
-        return self.read_reply(response, chunks, time.monotonic() - start)
+        raw = b"".join(chunks)
+        response.stream = self.lib.ByteStream(raw)
+        return self.read_reply(response, raw, time.monotonic() - start)
 
     async def _send(self, effect: Send) -> Reply | NoReply:
         request = self.our_request(effect)

@@ -153,6 +153,8 @@ def spec_of(schema: Mapping[str, Any], *, inverted: bool = False) -> Spec:
         default=schema.get("default"),
         inverted=inverted,
         wrapped=wrapper_of(schema),
+        step=limit("multipleOf"),
+        schema=schema,
     )
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from failover.catalog.allowed import allowed
 from failover.catalog.languages import code_of, names_of
 
 
@@ -51,6 +52,8 @@ class Spec:
     default: Any = None
     inverted: bool = False
     wrapped: str | None = None
+    step: float | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 _NUMBER: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:s|sec|seconds|x)?\s*$")
@@ -204,6 +207,8 @@ def write_number(value: Any, spec: Spec) -> Written | None:
         legal = max(legal, spec.least)
     if spec.most is not None:
         legal = min(legal, spec.most)
+    if spec.step:
+        legal = round(round(legal / spec.step) * spec.step, 6)
     whole = "integer" in spec.types and "number" not in spec.types
     if whole:
         legal = round(legal)
@@ -281,8 +286,8 @@ def write_media(value: Any, spec: Spec) -> Written | None:
 def write_json(value: Any, spec: Spec) -> Written | None:
     """Write a structure as it is, or as JSON text where the target takes text."""
     own = _JSON_TYPES.get(type(value), "number")
-    if not spec.types or own in spec.types:
-        return Written(value)
+    if own in spec.types or not spec.types:
+        return Written(value) if allowed(value, spec.schema or {}) else None
     return Written(json.dumps(value)) if "string" in spec.types else None
 
 

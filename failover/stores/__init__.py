@@ -6,6 +6,8 @@ asked for, and no file or connection is opened before the first verb.
 
 from __future__ import annotations
 
+import re
+
 from failover.errors import ConfigurationError
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
@@ -66,8 +68,7 @@ def check_spec(spec: object) -> None:
     elif scheme == "sqlite":
         _check_path(rest)
     elif scheme in ("redis", "rediss"):
-        if not rest.startswith("//"):
-            raise ConfigurationError(f"store='{scheme}:' lacks a host: '{scheme}://host:6379/0'")
+        _check_url(scheme, spec)
     else:
         raise ConfigurationError(f"store= has a form that is not known; it takes one of {_FORMS}")
 
@@ -78,4 +79,21 @@ def _check_path(rest: str) -> None:
         raise ConfigurationError(
             "store='sqlite:' takes a file: three slashes for one in the working directory "
             "('sqlite:///failover.db'), four for an absolute path ('sqlite:////var/lib/app.db')"
+        )
+
+
+def _check_url(scheme: str, url: str) -> None:
+    from importlib.util import find_spec  # noqa: PLC0415  # only for those who have a Redis
+    from urllib.parse import urlsplit  # noqa: PLC0415  # likewise
+
+    if find_spec("redis") is None:
+        raise ConfigurationError(f"store='{scheme}:' needs: pip install 'failover[redis]'")
+    try:
+        parts = urlsplit(url)
+        fits = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ConfigurationError(
+            f"store='{scheme}:' has the form '{scheme}://[user:password@]host[:port][/number]'"
         )

@@ -65,7 +65,27 @@ def read_standing(scope: str, text: object) -> Standing:
     Raises:
         Unreadable: it is not one.
     """
+    return _standing(scope, _read(text, MAX_STANDING))
+
+
+def read_dated_standing(scope: str, text: object) -> tuple[Standing, float]:
+    """Read a standing's row that also says when it is forgotten.
+
+    Args:
+        scope: the row's name.
+        text: JSON, as text or UTF-8 bytes.
+
+    Returns:
+        The standing, and store-clock seconds.
+
+    Raises:
+        Unreadable: it is not one.
+    """
     row = _read(text, MAX_STANDING)
+    return _standing(scope, row), _number(row, "expires")
+
+
+def _standing(scope: str, row: dict[str, Any]) -> Standing:
     return Standing(
         scope=scope,
         count=_whole(row, "count", MAX_GENERATION),
