@@ -8,12 +8,14 @@ Every method but ``heal`` takes effect at once and lasts for ``times`` requests,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from failover.sim.faults import Cause, Effect, Fault, FaultPlan, JobTrouble, NetworkTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from failover.sim.http1 import Reply
 
 Phases = str | tuple[str, ...]
 Lie = Literal["empty", "schemaless", "null", "not_json", "truncated"]
@@ -30,6 +32,8 @@ class FaultControls:
     """Script the faults of one provider."""
 
     plan: FaultPlan
+    job_errors: ClassVar[Collection[str]]
+    """The names that ``job_fails`` knows."""
 
     def fail(
         self,
@@ -59,10 +63,11 @@ class FaultControls:
                 that gives up.
 
         Raises:
-            ValueError: If neither a status nor a kind is given.
+            ValueError: If neither a status nor a kind is given, or the kind is unknown.
         """
         if status is None and kind is None:
             raise ValueError("fail() needs a status or a kind")
+        self.error(status, kind)
         details = {"status": status, "body": body, "kind": kind, "headers": headers or {}}
         return self.plan.add(
             Fault(
@@ -167,7 +172,12 @@ class FaultControls:
             hidden: Whether only the result, not the status, tells of it (fal).
             times: For how many jobs.
             endpoint: Only for this model.
+
+        Raises:
+            ValueError: If the kind is unknown.
         """
+        if kind is not None and kind not in self.job_errors:
+            raise ValueError(f"no job error named {kind!r}")
         self.plan.add_job(JobTrouble(cause, message, kind, hidden), times, endpoint)
 
     def job_hangs(
@@ -229,6 +239,10 @@ class FaultControls:
         names = list(hosts) if hosts is not None else self._api_hosts()
         self.plan.network.update(dict.fromkeys(names, trouble))
         self._network_changed(names)
+
+    def error(self, status: int | None, kind: str | None) -> Reply:
+        """Return the provider's own reply for a status or one of its named errors."""
+        raise NotImplementedError
 
     def _api_hosts(self) -> list[str]:
         raise NotImplementedError

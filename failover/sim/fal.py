@@ -53,6 +53,7 @@ class Fal(Provider):
         "fal.media": "media",
     }
     api_roles = frozenset({"run", "queue", "rest"})
+    job_errors = fal_errors.NAMES
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.concurrency_limit: int | None = None

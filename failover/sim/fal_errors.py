@@ -76,6 +76,9 @@ SYNONYMS: Final = {
 }
 """Names that every provider understands, and short ones."""
 
+NAMES: Final = frozenset({*PLATFORM, *MODEL, *PLAIN, *SYNONYMS})
+"""Every name above."""
+
 BY_STATUS: Final = {
     400: "bad_request",
     401: "bad_key",

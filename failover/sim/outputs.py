@@ -92,6 +92,8 @@ class OutputBuilder:
         fields = schema.get("properties", {})
         if "url" in fields:
             return self._file_object(fields, name)
+        if not fields and self._kind != "text":
+            return {"output": self.file(self._kind)[0]}
         wanted = {n: s for n, s in fields.items() if n not in SKIPPED}
         return {n: self.build(s, f"{name}.{n}") for n, s in wanted.items()}
 

@@ -15,7 +15,7 @@ from failover.sim.http1 import Reply
 from failover.sim.jobs import Job
 from failover.sim.outputs import OutputBuilder
 from failover.sim.provider import Incoming, Provider, Route, Surroundings
-from failover.sim.replicate_errors import error_reply, validation_error
+from failover.sim.replicate_errors import FAILURES, error_reply, validation_error
 from failover.sim.replicate_files import ReplicateFiles
 from failover.sim.replicate_models import ReplicateModels
 from failover.sim.replicate_predictions import ReplicatePredictions, new_id
@@ -56,6 +56,7 @@ class Replicate(Provider):
         "replicate.delivery": "delivery",
     }
     api_roles = frozenset({"api", "stream"})
+    job_errors = FAILURES
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.models = ReplicateModels()

@@ -28,8 +28,10 @@ def afal(world: World) -> Callable[[], AbstractAsyncContextManager[fal_client.As
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[fal_client.AsyncClient]:
         client = fal_client.AsyncClient(key=world.secrets["fal"][0])
-        yield client
-        await (await client._client).aclose()
+        try:
+            yield client
+        finally:
+            await (await client._client).aclose()
 
     return opened
 
@@ -52,8 +54,10 @@ def arep(world: World) -> Callable[[], AbstractAsyncContextManager[replicate.Cli
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[replicate.Client]:
         client = _replicate(world)
-        yield client
-        await client._async_client.aclose()
+        try:
+            yield client
+        finally:
+            await client._async_client.aclose()
 
     return opened
 

@@ -14,7 +14,7 @@ from failover.sim import Pace
 FLUX = "fal-ai/flux/dev"
 PROMPT = {"prompt": "a fox"}
 UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-"""fal_client makes an HTTP client for each upload and never closes it; collect it inside the test."""
+"""fal_client never closes the HTTP client of an upload; so it is collected inside the test."""
 
 
 def fetched(output):
