@@ -91,12 +91,11 @@ class Failover:
 
     def _build(self) -> Runtime:
         from failover._runtime import Runtime  # noqa: PLC0415  # keeps install() quick
-        from failover.catalog import Catalog  # noqa: PLC0415  # keeps install() quick
+        from failover.catalog import Catalog, UserCatalog  # noqa: PLC0415  # keeps install() quick
         from failover.stores import open_store  # noqa: PLC0415  # keeps install() quick
 
-        catalog = Catalog.load()
-        if self.models:
-            catalog = catalog.with_models(self.models)
+        shipped = Catalog.load()
+        catalog = UserCatalog(shipped, self.models) if self.models else shipped
         return Runtime(self, open_store(self._store_setting or "memory:"), catalog)
 
     def wrap(self, client: Any) -> Any:

@@ -121,7 +121,8 @@ class Model(_Fixed):
     Args:
         name: its canonical name, of the user's choice.
         fal: its endpoint at fal, such as `acme/style`.
-        replicate: its slug at Replicate, such as `acme/style`.
+        replicate: its slug at Replicate, such as `acme/style`, followed by a colon and the
+            version's 64 digits if it is not one of Replicate's official models.
     """
 
     __slots__ = ("fal", "name", "replicate")

@@ -17,7 +17,7 @@ from failover.catalog.conversions import INVALID
 from failover.catalog.lines import Lines
 from failover.catalog.outputs import read_output
 from failover.catalog.translate import PairPlan, pair_plan
-from failover.catalog.values import Endpoint, Fidelity, Refusal, Target, Translation
+from failover.catalog.values import Endpoint, Refusal, Target, Translation
 
 _VERSION: Final = re.compile(r'"version": "([0-9a-f]{64})"')
 _SCHEMA_PROVIDERS: Final = ("fal", "replicate")
@@ -114,7 +114,7 @@ class Catalog:
         return True
 
     def _media_of(self, source: Endpoint, input: Mapping[str, Any]) -> set[str]:
-        plan = self._plan(source)
+        plan = self.plan(source)
         carried = set()
         for name, value in input.items():
             binding = plan.by_parameter.get(name)
@@ -166,7 +166,7 @@ class Catalog:
         target: Target,
         input: Mapping[str, Any],
         *,
-        fidelity: Fidelity = "close",
+        fidelity: str = "close",
     ) -> Translation | Refusal:
         """Say a call in the target's words.
 
@@ -183,14 +183,19 @@ class Catalog:
             return Refusal("invalid", None)
         return self._pair(source, target).translate(input, fidelity)
 
-    def _plan(self, endpoint: Endpoint) -> InputPlan:
+    def plan(self, endpoint: Endpoint) -> InputPlan:
+        """Return everything about a known endpoint's input; made when it is first asked for."""
         key = (endpoint.provider, endpoint.slug)
         plan = self._plans.get(key)
         if plan is None:
             entry = self._bound[endpoint.provider][endpoint.slug]
             schema = self._schemas[endpoint.provider][endpoint.slug]["input"]
             plan = self._plans[key] = plan_input(
-                schema, entry["bind"], entry["kind"], entry.get("implied")
+                schema,
+                entry["bind"],
+                entry["kind"],
+                implied=entry.get("implied"),
+                follows=entry.get("follows", False),
             )
         return plan
 
@@ -201,8 +206,8 @@ class Catalog:
         if pair is None:
             fixed = self._models[target.model].get("fixed", {})
             pair = self._pairs[key] = pair_plan(
-                self._plan(source),
-                self._plan(other),
+                self.plan(source),
+                self.plan(other),
                 fixed={name: value[0] for name, value in fixed.get(other.provider, {}).items()},
                 consumed=fixed.get(source.provider, {}),
             )
