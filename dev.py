@@ -2,9 +2,11 @@
 
     python3 dev.py demo       run real SDKs through an outage, with everything embedded
     python3 dev.py test       run every test; arguments go to pytest
+    python3 dev.py cover      branch coverage of the core and the dialects, which must be whole
     python3 dev.py lint       ruff
     python3 dev.py types      mypy --strict
-    python3 dev.py check      all of the last three
+    python3 dev.py bare       build the wheel and import it with no extras installed
+    python3 dev.py check      tests, lint and types
     python3 dev.py bench      the benchmarks' tables
 
 Needs Python 3.11 or newer with the `venv` module, and nothing else.
@@ -17,11 +19,31 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+BARE = """
+import failover, importlib, pkgutil
+failover.install(fal="id:secret", replicate="r8_x")
+from failover.catalog import Catalog
+from failover.core.verdict import table
+from failover.stores import open_store
+assert Catalog.load().endpoint("fal", "fal-ai/flux/dev") and table().rows
+assert open_store("memory:").standings() == ()
+for door in ("httpx", "httpx2", "requests"):
+    try:
+        importlib.import_module(f"failover.{door}")
+    except ImportError as missing:
+        assert f"failover[{door}]" in str(missing), missing
+    else:
+        raise SystemExit(f"failover.{door} imported without its library")
+print("imports with no extras: fine")
+"""
 
 
 def run(*command: str | Path) -> None:
@@ -102,6 +124,40 @@ def check(arguments: list[str]) -> None:
     types([])
 
 
+def cover(arguments: list[str]) -> None:
+    """Measure the branch coverage of the core and the dialects; less than all of it fails."""
+    set_up("test")
+    source = "--source=failover/core,failover/dialects"
+    tests = ("tests/core", "tests/dialects")
+    run(
+        PYTHON,
+        "-m",
+        "coverage",
+        "run",
+        "--branch",
+        source,
+        "-m",
+        "pytest",
+        "-q",
+        *tests,
+        *arguments,
+    )
+    run(PYTHON, "-m", "coverage", "report", "--show-missing", "--skip-covered", "--fail-under=100")
+
+
+def bare(arguments: list[str]) -> None:
+    """Import the built wheel where nothing but its one dependency is installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        set_up("test")
+        pip = ("-m", "pip", "--disable-pip-version-check")
+        run(PYTHON, *pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+        wheel = next(Path(folder).glob("*.whl"))
+        run(sys.executable, "-m", "venv", f"{folder}/venv")
+        python = Path(folder, "venv", *PYTHON.parts[-2:])
+        run(python, *pip, "install", "--quiet", wheel)
+        run(python, "-I", "-c", BARE, *arguments)
+
+
 def bench(arguments: list[str]) -> None:
     """Run the benchmarks."""
     set_up("bench")
@@ -109,7 +165,16 @@ def bench(arguments: list[str]) -> None:
         run(PYTHON, script, *arguments)
 
 
-JOBS = {"demo": demo, "test": test, "lint": lint, "types": types, "check": check, "bench": bench}
+JOBS = {
+    "demo": demo,
+    "test": test,
+    "cover": cover,
+    "lint": lint,
+    "types": types,
+    "bare": bare,
+    "check": check,
+    "bench": bench,
+}
 
 
 def main() -> None:
