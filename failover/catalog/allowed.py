@@ -54,9 +54,9 @@ def _is_a(value: Any, name: str) -> bool:
 def _limits(value: Any, schema: Mapping[str, Any]) -> bool:
     if isinstance(value, str | list):
         least, most = ("minLength", "maxLength") if isinstance(value, str) else _ITEMS
-        return schema.get(least, 0) <= len(value) <= schema.get(most, len(value))
+        return bool(schema.get(least, 0) <= len(value) <= schema.get(most, len(value)))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return (
+        return bool(
             schema.get("minimum", value) <= value <= schema.get("maximum", value)
             and value > schema.get("exclusiveMinimum", value - 1)
             and value < schema.get("exclusiveMaximum", value + 1)

@@ -7,9 +7,8 @@ it or the caller chose it. Safety flags are null per picture unless the output s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from failover.catalog.binder import types_of
 from failover.catalog.languages import code_of, names_of
@@ -17,13 +16,18 @@ from failover.catalog.outputs import Asset, Result, file_name_of
 from failover.catalog.transcripts import stamped, started, turns
 from failover.catalog.values import UnreadableOutput
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 TEXT_KINDS: Final = frozenset({"transcription", "vision"})
 """Kinds whose result is text; all others make files."""
 
-_MAIN: Final = frozenset(
-    "images image video videos audio audio_file audio_url url data output img media model_mesh "
-    "model_file model_glb combined_mask file preview".split()
-) | {""}
+_MAIN: Final = frozenset({
+    "", "images", "image", "video", "videos", "audio", "audio_file", "audio_url", "url", "data",
+    "output", "img", "media", "model_mesh", "model_file", "model_glb", "combined_mask", "file",
+    "preview",
+})  # fmt: skip
+"""Fields that hold the result itself, not something beside it."""
 _SAME_ROLE: Final = {
     "model_mesh": ("model_file", "model_glb", "mesh"),
     "model_file": ("model_mesh", "model_glb", "mesh"),
@@ -197,8 +201,8 @@ def _suits(value: Any, schema: Mapping[str, Any]) -> bool:
         return bool(types & {"integer", "number"})
     if isinstance(value, float):
         return "number" in types or ("integer" in types and value.is_integer())
-    names = {str: "string", list: "array", dict: "object"}
-    return names.get(type(value), "null") in types
+    kind = "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+    return kind in types
 
 
 def _nothing(schema: Mapping[str, Any]) -> Any:

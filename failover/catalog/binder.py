@@ -22,10 +22,10 @@ from failover.catalog.sizes import parse_word
 
 Schema = Mapping[str, Any]
 
-_SIZE_NAMES: Final = frozenset(
-    "image_size video_size size aspect_ratio resolution megapixels target_resolution quality "
-    "max_area orientation".split()
-)
+_SIZE_NAMES: Final = frozenset({
+        "image_size", "video_size", "size", "aspect_ratio", "resolution", "megapixels",
+        "target_resolution", "quality", "max_area", "orientation",
+})  # fmt: skip
 _FREE_RATIO: Final = "aspect_ratio"
 _NUMBERED: Final = re.compile(r"^(.*?)_?(\d)$")
 _NUMERIC: Final = frozenset({"integer", "number"})
@@ -185,7 +185,7 @@ def _bind_numbered(
     return True
 
 
-def fits(value: ValueType, schema: Schema) -> bool:  # noqa: PLR0911 - one line for each type
+def fits(value: ValueType, schema: Schema) -> bool:
     """Tell whether a parameter's schema can hold a concept's type of value."""
     types, enum = types_of(schema), enum_of(schema)
     if value == "text":

@@ -67,7 +67,10 @@ class Said(NamedTuple):
 
 @dataclass(slots=True)
 class InputPlan:
-    """Everything about an endpoint's input, by parameter and by concept."""
+    """Everything about an endpoint's input, by parameter and by concept.
+
+    `follows`: with an input picture, the result has the picture's size, whatever is said.
+    """
 
     schema: Mapping[str, Any]
     by_parameter: dict[str, Binding] = field(default_factory=dict)
@@ -78,10 +81,16 @@ class InputPlan:
     required: tuple[str, ...] = ()
     grouped: frozenset[str] = frozenset()
     heads: frozenset[str] = frozenset()
+    follows: bool = False
 
 
 def plan_input(
-    schema: Mapping[str, Any], notations: Mapping[str, str], kind: str, implied: str | None = None
+    schema: Mapping[str, Any],
+    notations: Mapping[str, str],
+    kind: str,
+    *,
+    implied: str | None = None,
+    follows: bool = False,
 ) -> InputPlan:
     """Join an endpoint's notations with its schema.
 
@@ -90,15 +99,16 @@ def plan_input(
         notations: What the binder said of every parameter.
         kind: The endpoint's kind.
         implied: A size that the endpoint always has, though no parameter says so ("720p").
+        follows: With an input picture, the result has the picture's size.
     """
-    plan = InputPlan(schema)
+    plan = InputPlan(schema, follows=follows)
     properties = dict(parameters(schema))
     slots: dict[str, list[tuple[int, str]]] = {}
     aliases: list[tuple[str, str]] = []
-    for name, note in notations.items():
-        if name not in properties or note.partition(":")[0] in ("size", "loras"):
+    for name, notation in notations.items():
+        if name not in properties or notation.partition(":")[0] in ("size", "loras"):
             continue
-        note, *written_too = note.split("+")
+        note, *written_too = notation.split("+")
         concept_name, mark = _split(note)
         if mark == "~":
             aliases.append((name, concept_name))

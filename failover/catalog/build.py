@@ -16,13 +16,15 @@ Rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from failover.catalog.binder import bind
 from failover.catalog.concepts import BY_NAME
 from failover.catalog.lines import Lines, render_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NEWEST_SNAPSHOT: Final = "2026-08-02"
 """Date of the newest type file of fal that the schema files draw on."""
@@ -84,6 +86,8 @@ def _endpoint(
     }
     if slug in rules["implied"]:
         entry["implied"] = rules["implied"][slug][0]
+    if slug in rules["follows"]:
+        entry["follows"] = True
     retired = rules["retired"].get(slug, [_retired(provider, schema)])[0]
     if retired:
         entry["retired"] = retired
@@ -168,4 +172,4 @@ def _is_media(note: str) -> bool:
 
 
 def _concept_of(note: str) -> str:
-    return note.split("#")[0].split("+")[0].rstrip("~")
+    return note.partition("#")[0].partition("+")[0].rstrip("~")

@@ -179,9 +179,10 @@ class Catalog:
         Returns:
             The translation, or why there is none. Never raises on any input.
         """
-        if not isinstance(input, Mapping):
-            return Refusal("invalid", None)
-        return self._pair(source, target).translate(input, fidelity)
+        said: Any = input
+        if not isinstance(said, Mapping):
+            return Refusal("invalid")
+        return self._pair(source, target).translate(said, fidelity)
 
     def plan(self, endpoint: Endpoint) -> InputPlan:
         """Return everything about a known endpoint's input; made when it is first asked for."""
@@ -214,7 +215,11 @@ class Catalog:
         return pair
 
     def answer(
-        self, source: Endpoint, target: Endpoint, input: Mapping[str, Any], output: Any
+        self,
+        source: Endpoint,
+        target: Endpoint,  # noqa: ARG002 - outputs are read by their shape, whoever made them
+        input: Mapping[str, Any],
+        output: Any,
     ) -> Any:
         """Say a target's finished output in the source endpoint's form.
 
@@ -236,7 +241,7 @@ class Catalog:
         asked = Asked(
             source.kind,
             known.get("output"),
-            input if isinstance(input, Mapping) else {},
+            input,
             many="num_outputs" in parameters,
         )
         return render_answer(asked, read_output(output))

@@ -25,8 +25,8 @@ source's default. transport: about one provider's delivery or account; it never 
 """
 
 ValueType = Literal[
-    "text", "number", "fraction", "integer", "seconds", "seed", "flag", "choice", "language", "media",
-    "json", "level", "size", "loras",
+    "text", "number", "fraction", "integer", "seconds", "seed", "flag", "choice", "language",
+    "media", "json", "level", "size", "loras",
 ]  # fmt: skip
 
 
@@ -48,13 +48,40 @@ class Concept:
 
 KIND_GROUPS: Final[dict[str, frozenset[str]]] = {
     "video": frozenset(
-        "video image-to-video video-edit lipsync avatar video-upscale interpolation".split()
+        {
+            "video",
+            "image-to-video",
+            "video-edit",
+            "lipsync",
+            "avatar",
+            "video-upscale",
+            "interpolation",
+        }
     ),
-    "upscalers": frozenset("upscale video-upscale restore face-restore".split()),
+    "upscalers": frozenset(
+        {
+            "upscale",
+            "video-upscale",
+            "restore",
+            "face-restore",
+        }
+    ),
     "speech": frozenset({"tts"}),
     "silent-text": frozenset(
-        "image image-edit image-inpaint image-vector image-control video image-to-video "
-        "video-edit music sound vision 3d".split()
+        {
+            "image",
+            "image-edit",
+            "image-inpaint",
+            "image-vector",
+            "image-control",
+            "video",
+            "image-to-video",
+            "video-edit",
+            "music",
+            "sound",
+            "vision",
+            "3d",
+        }
     ),
 }
 
@@ -197,7 +224,8 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "guidance",
         "number",
         "tuning",
-        "guidance_scale guidance cfg cfg_scale cfg_strength cfg_weight sample_guide_scale guide_scale",
+        "guidance_scale guidance cfg cfg_scale cfg_strength cfg_weight sample_guide_scale "
+        "guide_scale",
     ),
     _row("shift", "number", "tuning", "shift sample_shift flow_shift"),
     _row("strength", "fraction", "tuning", "strength prompt_strength denoise_strength"),

@@ -1,4 +1,4 @@
-"""How one endpoint spells LoRAs: a list of path and scale, or weight and scale parameters in pairs.
+"""How one endpoint spells LoRAs: a list of path and scale, or pairs of weight and scale parameters.
 
 Canonical form: a tuple of (path, scale or None). Only public https addresses travel: a slug or a
 stored id means something at its own provider only.
@@ -22,7 +22,10 @@ PAIRS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoraGroup:
-    """The LoRA parameters of one endpoint: one list, or pairs. `most` bounds the list, `scales` each scale."""
+    """The LoRA parameters of one endpoint: one list, or pairs.
+
+    `most` bounds the list, `scales` each scale.
+    """
 
     whole: str | None = None
     pairs: tuple[tuple[str, str | None], ...] = ()

@@ -6,10 +6,11 @@ is never fetched and never sent on; the target is refused.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from failover.catalog.values import Reason
+if TYPE_CHECKING:
+    from failover.catalog.values import Reason
 
 _KEYED_HOSTS: Final = frozenset({"api.replicate.com"})
 _DEPTH: Final = 8

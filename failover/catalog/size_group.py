@@ -57,11 +57,11 @@ class Choice(NamedTuple):
 
     assignments: tuple[tuple[str, Any], ...]
     size: Size
-    ratio_error: float
-    turned: bool
-    area_error: float
-    ratio_lost: bool
-    area_lost: bool
+    ratio_error: float = 0.0
+    turned: bool = False
+    area_error: float = 0.0
+    ratio_lost: bool = False
+    area_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,7 @@ def _merge(facts: list[Fact]) -> Reading:
 
 
 def _plain(assignments: tuple[tuple[str, Any], ...], size: Size) -> Choice:
-    return Choice(tuple(pair for pair in assignments if pair[0]), size, 0.0, False, 0.0, False, False)
+    return Choice(tuple(pair for pair in assignments if pair[0]), size)
 
 
 def _options(words: tuple[WordParameter, ...]) -> list[Choice]:

@@ -35,9 +35,10 @@ _NAMED_RATIOS: Final[dict[str, tuple[int, int]]] = {
     "portrait": (9, 16),
     "landscape": (16, 9),
 }
-_FOLLOWS: Final = frozenset(
-    "auto match_input_image match_input match original adaptive keep_ratio".split()
-)
+_FOLLOWS: Final = frozenset({
+        "auto", "match_input_image", "match_input", "match", "original", "adaptive",
+        "keep_ratio",
+})  # fmt: skip
 _UNSET: Final = frozenset({"not set", "none", ""})
 _RATIO: Final = re.compile(r"^(\d{1,4}(?:\.\d+)?)\s*[:/]\s*(\d{1,4}(?:\.\d+)?)$")
 _DIMS: Final = re.compile(r"^(\d{2,5})\s*[x*\u00d7]\s*(\d{2,5})(?:\s*\(\w+\))?$")

@@ -37,7 +37,7 @@ MOST_AREA_ERROR: Final = log(4.0)
 _SILENT: Final = frozenset({False, None, ""})
 
 
-class _Refused(Exception):  # noqa: N818 - control flow inside this module only
+class _Refused(Exception):
     """Carries a refusal out of the depth of a translation."""
 
     def __init__(self, reason: Any, parameter: str | None) -> None:
@@ -170,7 +170,7 @@ def _default(binding: Binding, value: Any, own: Any) -> Any:
     if loss == "guard" and binding.concept.type == "flag" and value is False:
         return None
     written = binding.write(value)
-    if written is None or (written.error > 0 and loss != "shape" and loss != "guard"):
+    if written is None or (written.error > 0 and loss not in ("shape", "guard")):
         return None
     return written.value
 
@@ -296,9 +296,15 @@ def _carry_size(work: _Work, input: Mapping[str, Any], consumed: Mapping[str, An
     reading = group.read(said)
     if reading.invalid is not None:
         raise _Refused("invalid", reading.invalid)
+    pictured = "image" in work.said
+    if pictured and work.source.follows:
+        for name in said:
+            work.drop(name)
+        return
     size = reading.size
     used = {reading.ratio_by, reading.area_by}
-    choice = work.target.size.choose(size) if work.target.size is not None else None
+    taken = work.target.size is not None and not (pictured and work.target.follows)
+    choice = work.target.size.choose(size) if work.target.size is not None and taken else None
     if choice is None:
         for name in said:
             if name in used and not (size.follows and name == reading.ratio_by):
@@ -306,8 +312,9 @@ def _carry_size(work: _Work, input: Mapping[str, Any], consumed: Mapping[str, An
             else:
                 work.drop(name)
         return
+    other_side = group.pixels.height if group.pixels else None
     for name in said:
-        if name not in used and name not in (group.pixels.height if group.pixels else "",):
+        if name not in used and name != other_side:
             work.drop(name)
     _check_ratio(work, reading, choice.size.label or _spell(choice.size.pixels), choice)
     for name, value in choice.assignments:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from failover.catalog.catalog import Catalog
     from failover.policy import Model
 
-ALIKE: Final = frozenset(
-    "prompt negative_prompt seed num_inference_steps guidance_scale aspect_ratio width height "
-    "text strength duration resolution output_format".split()
-)
+ALIKE: Final = frozenset({
+        "prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
+        "aspect_ratio", "width", "height", "text", "strength", "duration", "resolution",
+        "output_format",
+})  # fmt: skip
 """Names that mean the same wherever they occur."""
 _FILE: Final = re.compile(r"https?://|data:")
 _PINNED: Final = re.compile(r"(.+/.+):([0-9a-f]{64})")
