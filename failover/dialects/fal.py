@@ -153,7 +153,7 @@ class Fal:
         if isinstance(outcome, Pending):
             return wire.json_reply(400, {"detail": STILL_RUNNING}, headers)
         if isinstance(intent, Create) and intent.mode is Mode.STREAM:
-            return wire.sse_reply([{"data": wire.dumps(outcome.output).decode()}], headers)
+            return wire.sse_reply([{"data": wire.line(outcome.output)}], headers)
         return wire.json_reply(200, outcome.output, headers)
 
 
@@ -221,7 +221,7 @@ def _status_reply(job: Job, outcome: Outcome, headers: dict[str, str], *, stream
                 "error_type": type_of_cause(outcome.cause),
             }
     if stream:
-        return wire.sse_reply([{"data": wire.dumps(body).decode()}], headers)
+        return wire.sse_reply([{"data": wire.line(body)}], headers)
     return wire.json_reply(status, body, headers)
 
 

@@ -243,11 +243,11 @@ def _stream_reply(job: Job, outcome: Outcome) -> Reply:
     if isinstance(outcome, Done):
         output = outcome.output if isinstance(outcome.output, list) else [outcome.output]
         for item in output:
-            text = item if isinstance(item, str) else wire.dumps(item).decode()
+            text = item if isinstance(item, str) else wire.line(item)
             events.append({"event": "output", "id": f"{stamp}:{len(events)}", "data": text})
         events.append({"event": "done", "id": f"{stamp}:{len(events)}", "data": "{}"})
     elif isinstance(outcome, Failed):
-        detail = wire.dumps({"detail": outcome.message or "the prediction failed"}).decode()
+        detail = wire.line({"detail": outcome.message or "the prediction failed"})
         events.append({"event": "error", "id": f"{stamp}:0", "data": detail})
         events.append({"event": "done", "id": f"{stamp}:1", "data": '{"reason":"error"}'})
     return wire.sse_reply(events)

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 USER_AGENT = "failover/0.1"
 SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9._~/-]|//|/\.{1,2}(?:/|$)")
-BODY_LIMIT = 32 * 2**20
+_LINE_END = re.compile(r"\r\n|\r|\n")  # and no other, in server-sent events
 
 
 def dumps(value: Any) -> bytes:
     """Encode JSON compactly, as UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def line(value: Any) -> str:
+    """Encode JSON as one line of ASCII, so that no reader of an event stream can break it."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def loads(body: bytes | None) -> Any:
@@ -86,8 +91,8 @@ def sse_reply(
 
 def _lines(event: Mapping[str, str]) -> Iterator[str]:
     for name, value in event.items():
-        for line in value.splitlines() or [""]:
-            yield f"{name}: {line}\n"
+        for part in _LINE_END.split(value):
+            yield f"{name}: {part}\n"
 
 
 def text_of(body: bytes, limit: int = 20_000) -> str:
