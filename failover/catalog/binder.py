@@ -23,8 +23,8 @@ from failover.catalog.sizes import parse_word
 Schema = Mapping[str, Any]
 
 _SIZE_NAMES: Final = frozenset({
-        "image_size", "video_size", "size", "aspect_ratio", "resolution", "megapixels",
-        "target_resolution", "quality", "max_area", "orientation",
+    "image_size", "video_size", "size", "aspect_ratio", "resolution", "megapixels",
+    "target_resolution", "quality", "max_area", "orientation",
 })  # fmt: skip
 _FREE_RATIO: Final = "aspect_ratio"
 _NUMBERED: Final = re.compile(r"^(.*?)_?(\d)$")
@@ -160,7 +160,7 @@ def _bind_concept(
         if name in bound or name not in properties or not fits(concept.type, properties[name]):
             continue
         bound[name] = f"{concept.name}|inverted" if plain != name else concept.name
-        twin = f"{name}_url"
+        twin = name.removesuffix("_url") if name.endswith("_url") else f"{name}_url"
         if twin in properties and twin not in bound and fits(concept.type, properties[twin]):
             bound[twin] = f"{concept.name}~"
         return

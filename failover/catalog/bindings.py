@@ -75,6 +75,7 @@ class InputPlan:
     schema: Mapping[str, Any]
     by_parameter: dict[str, Binding] = field(default_factory=dict)
     by_concept: dict[str, Binding] = field(default_factory=dict)
+    slots: dict[str, Binding] = field(default_factory=dict)
     size: SizeGroup | None = None
     loras: LoraGroup | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -125,7 +126,9 @@ def plan_input(
     for concept_name, numbered in slots.items():
         names = tuple(name for _, name in sorted(numbered))
         first = plan.by_parameter[names[0]]
-        plan.by_concept[concept_name] = Binding(names[0], first.concept, first.spec, names)
+        binding = Binding(names[0], first.concept, first.spec, names)
+        plan.by_concept[concept_name] = binding
+        plan.slots.update(dict.fromkeys(names, binding))
     for name, concept_name in aliases:
         concept = BY_NAME[concept_name]
         plan.by_parameter[name] = Binding(name, concept, spec_of(properties[name]))

@@ -101,6 +101,7 @@ def _row(
 CONCEPTS: Final[tuple[Concept, ...]] = (
     # What is asked for, in words.
     _row("speech_text", "text", "essential", "gen_text text@speech text@lipsync prompt@speech"),
+    _row("hint", "text", "tuning", "initial_prompt prompt@transcription"),
     _row("prompt", "text", "essential", "prompt text@silent-text text_input"),
     _row("negative_prompt", "text", "tuning", "negative_prompt n_prompt"),
     _row("system_prompt", "text", "essential", "system_prompt"),

@@ -209,6 +209,8 @@ def write_number(value: Any, spec: Spec) -> Written | None:
         legal = min(legal, spec.most)
     if spec.step:
         legal = round(round(legal / spec.step) * spec.step, 6)
+        if not (legal / spec.step).is_integer():
+            return None
     whole = "integer" in spec.types and "number" not in spec.types
     if whole:
         legal = round(legal)

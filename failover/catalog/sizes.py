@@ -36,8 +36,8 @@ _NAMED_RATIOS: Final[dict[str, tuple[int, int]]] = {
     "landscape": (16, 9),
 }
 _FOLLOWS: Final = frozenset({
-        "auto", "match_input_image", "match_input", "match", "original", "adaptive",
-        "keep_ratio",
+    "auto", "match_input_image", "match_input", "match", "original", "adaptive",
+    "keep_ratio",
 })  # fmt: skip
 _UNSET: Final = frozenset({"not set", "none", ""})
 _RATIO: Final = re.compile(r"^(\d{1,4}(?:\.\d+)?)\s*[:/]\s*(\d{1,4}(?:\.\d+)?)$")

@@ -196,7 +196,9 @@ def _read(work: _Work, input: Mapping[str, Any], consumed: Mapping[str, Any]) ->
         reason = private_reason(value)
         if reason is not None:
             raise _Refused(reason, name)
-        if name in work.source.by_parameter:
+        if name in work.source.slots:
+            _say_slots(work, work.source.slots[name], input)
+        elif name in work.source.by_parameter:
             _say(work, work.source.by_parameter[name], value)
         elif isinstance(value, Mapping):
             for part, inner in value.items():
@@ -210,17 +212,29 @@ def _read(work: _Work, input: Mapping[str, Any], consumed: Mapping[str, Any]) ->
 
 
 def _say(work: _Work, binding: Binding, value: Any) -> None:
+    """Note one concept; two names of the same thing that differ are no call we understand."""
     concept = binding.concept
     meant = binding.read(value)
     if meant is INVALID:
         raise _Refused("invalid", binding.name)
     if meant is None:
         return
-    slots = work.source.by_concept.get(concept.name)
     before = work.said.get(concept.name)
-    if before is not None and slots is not None and slots.slots:
-        meant = before.value + meant
+    if before is not None and before.value != meant:
+        raise _Refused("invalid", binding.name)
     work.said[concept.name] = Said(binding.name, meant)
+
+
+def _say_slots(work: _Work, first: Binding, input: Mapping[str, Any]) -> None:
+    """Note the files of several parameters as one list, in the parameters' own order."""
+    files: tuple[str, ...] = ()
+    for name in first.slots:
+        meant = first.read(input.get(name, []))
+        if meant is INVALID:
+            raise _Refused("invalid", name)
+        files += meant or ()
+    if files:
+        work.said[first.concept.name] = Said(first.name, files)
 
 
 def _printable(name: str) -> str:

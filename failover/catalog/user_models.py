@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from failover.policy import Model
 
 ALIKE: Final = frozenset({
-        "prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
-        "aspect_ratio", "width", "height", "text", "strength", "duration", "resolution",
-        "output_format",
+    "prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale",
+    "aspect_ratio", "width", "height", "text", "strength", "duration", "resolution",
+    "output_format",
 })  # fmt: skip
 """Names that mean the same wherever they occur."""
 _FILE: Final = re.compile(r"https?://|data:")
