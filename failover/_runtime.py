@@ -29,6 +29,7 @@ from failover.core.effects import (
     Sleep,
 )
 from failover.core.settings import Settings
+from failover.core.types import Mode
 from failover.dialects import PROVIDERS, dialect, inbound
 from failover.events import StoreFailed
 
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
     from failover._failover import Failover
     from failover._telling import Telling
     from failover.core.ports import Catalog, Inbound, Outbound
-    from failover.core.types import Request
+    from failover.core.types import Create, Request
     from failover.stores.contract import Store
 
+OUTPUTS_KEPT = 10_000
 SLOW_EFFECTS = (ReadHealth, NoteFailure, NoteSuccess, Admit, Release, FindJob, SaveJob)
 
 
@@ -78,6 +80,7 @@ class Runtime:
             row.name: inbound(row.name) for row in PROVIDERS.values() if row.inbound
         }
         self._dialects: dict[str, Outbound] = {}
+        self._output_names: dict[tuple[str, str], frozenset[str]] = {}
 
     # --- what a flow consults ------------------------------------------------------------------
 
@@ -109,6 +112,18 @@ class Runtime:
         if known is None:
             known = self._dialects[provider] = dialect(provider)
         return known
+
+    def output_names(self, dialect: Inbound, intent: Create) -> frozenset[str]:
+        """The parts of the output of the endpoint asked for; empty when it is not known."""
+        key = (dialect.provider, intent.slug or "") if intent.mode is Mode.BLOCK else ("", "")
+        names = self._output_names.get(key)
+        if names is None:
+            endpoint = self.catalog.endpoint(*key)
+            schema = self.catalog.output_schema(endpoint) if endpoint is not None else None
+            names = frozenset((schema or {}).get("properties") or ())
+            if len(self._output_names) < OUTPUTS_KEPT:
+                self._output_names[key] = names
+        return names
 
     def keys(self, provider: str) -> tuple[str, ...]:
         """Ids of the keys that may be used at a provider, in order."""

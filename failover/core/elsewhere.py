@@ -131,7 +131,7 @@ def _try_other_key(
     """Send the caller's own request under another of his keys."""
     walk.sends += 1
     reply = yield from ask(Forward(key=candidate.key))
-    if is_served(walk.dialect, walk.intent, reply):
+    if is_served(walk.ctx, walk.dialect, walk.intent, reply):
         endpoint = candidate.target.endpoint
         yield from walk.succeeded(
             endpoint.provider, endpoint.slug, candidate.key, passed.generations

@@ -60,7 +60,7 @@ def serve(ctx: Context, request: Request, intent: Intent, dialect: Inbound) -> F
         return (yield from _create(Walk(ctx, request, intent, dialect)))
     started = ctx.clock()
     reply = yield FORWARD
-    if is_served(dialect, intent, reply):
+    if is_served(ctx, dialect, intent, reply):
         return Answer(reply)
     walk = Walk(ctx, request, intent, dialect, started)
     return (yield from _create(walk, reply))
@@ -138,7 +138,7 @@ def _verdict(walk: Walk, reply: Reply | NoReply) -> Verdict:
     if isinstance(reply, NoReply):
         return judge(replace(facts, trouble=reply.trouble))
     if 200 <= reply.status < 300:
-        served = is_served(walk.dialect, walk.intent, reply)
+        served = is_served(walk.ctx, walk.dialect, walk.intent, reply)
         return judge(replace(facts, status=reply.status, malformed=not served))
     cause, asked = walk.dialect.cause(reply), _asked(reply)
     return judge(replace(facts, status=reply.status, cause=cause, asked=asked))

@@ -77,8 +77,14 @@ class Inbound(Outbound, Protocol):
     def asked(self, request: Request, intent: Create) -> Asked | None:
         """Read a create request; None when its body is not one that can be served elsewhere."""
 
-    def intact(self, reply: Reply, intent: Create) -> bool:
-        """Whether a 2xx of the caller's own provider is what its protocol promises."""
+    def intact(self, reply: Reply, intent: Create, names: frozenset[str]) -> bool:
+        """Whether a 2xx of the caller's own provider is what its protocol promises.
+
+        Args:
+            reply: the reply.
+            intent: what was asked.
+            names: the parts of the endpoint's output; empty when it is not known.
+        """
 
     def new_id(self, random: Random) -> str:
         """Make a job id in the provider's own form."""
@@ -200,6 +206,9 @@ class Context(Protocol):
     @property
     def verbose(self) -> bool:
         """Somebody listens to routine events."""
+
+    def output_names(self, dialect: Inbound, intent: Create) -> frozenset[str]:
+        """The parts of the output of the endpoint asked for; empty when it is not known."""
 
     def quiet(self) -> bool:
         """Nothing is cooling, nothing to be refreshed, nobody listens to routine events."""

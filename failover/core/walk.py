@@ -38,13 +38,11 @@ def scopes_of(provider: str, slug: str, key: str) -> tuple[str, ...]:
     )
 
 
-def is_served(dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
+def is_served(ctx: Context, dialect: Inbound, intent: Create, reply: Reply | NoReply) -> bool:
     """Whether a provider's reply to its own caller is the success that its protocol promises."""
-    return (
-        isinstance(reply, Reply)
-        and 200 <= reply.status < 300
-        and (reply.streaming or (not reply.truncated and dialect.intact(reply, intent)))
-    )
+    if not isinstance(reply, Reply) or not 200 <= reply.status < 300 or reply.truncated:
+        return False
+    return reply.streaming or dialect.intact(reply, intent, ctx.output_names(dialect, intent))
 
 
 class Walk:

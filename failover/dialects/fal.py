@@ -40,6 +40,7 @@ RUN = "https://fal.run"
 QUEUE = "https://queue.fal.run"
 NAMESPACES = ("workflows", "comfy")
 PRIVATE_HEADERS = ("x-fal-store-io", "x-fal-object-lifecycle-preference")
+FILE_MARKS = (b"https:", b"http:", b"data:")
 STILL_RUNNING = "Request is still in progress"
 
 
@@ -75,12 +76,20 @@ class Fal:
             closed = "headers"
         return Asked(intent.slug, body, closed=closed)
 
-    def intact(self, reply: Reply, intent: Create) -> bool:
-        """A finished run is any JSON; a submit names its request."""
+    def intact(self, reply: Reply, intent: Create, names: frozenset[str]) -> bool:
+        """A submit names its request; a finished run is JSON with a part of its output in it.
+
+        An output with none of the known parts still counts when there is a file in it: a provider
+        may rename a part, and that must not make his customers pay twice.
+        """
+        body = wire.loads(reply.body)
         if intent.mode is Mode.QUEUE:
-            body = wire.json_object(reply.body)
-            return body is not None and isinstance(body.get("request_id"), str)
-        return wire.is_json(reply.body)
+            return isinstance(body, dict) and isinstance(body.get("request_id"), str)
+        if isinstance(body, dict) and not names.isdisjoint(body):
+            return True
+        if names:
+            return body is not None and any(mark in reply.body for mark in FILE_MARKS)
+        return body is not None or wire.is_json(reply.body)
 
     def cause(self, reply: Reply) -> Cause:
         """Say whose fault an error reply is."""

@@ -96,9 +96,9 @@ class Replicate:
         closed = "webhook" if body.get("webhook") or body.get("webhook_completed") else None
         return Asked(slug, body["input"], version, body.get("stream") is True, closed)
 
-    def intact(self, reply: Reply, intent: Create) -> bool:
+    def intact(self, reply: Reply, intent: Create, names: frozenset[str]) -> bool:
         """A create reply is a prediction with an id and a status."""
-        del intent
+        del intent, names
         body = wire.json_object(reply.body)
         return (
             body is not None

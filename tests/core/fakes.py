@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from failover.core.ports import Inbound
+    from failover.core.types import Create
 
 PROMPT = "a fox that nobody may read about"
 SECRET = "s3cr3t"
@@ -193,6 +194,11 @@ class World:
         self.jobs: dict[str, Job] = {}
         self.pool: dict[str, tuple[str, ...]] = {"fal": ("f1",), "replicate": ("r1",)}
         self.caller = "task-1"
+
+    def output_names(self, dialect: Inbound, intent: Create) -> frozenset[str]:
+        """No endpoint's output is known here."""
+        del dialect, intent
+        return frozenset()
 
     def quiet(self) -> bool:
         return self.health.clear and not (self.memory.failed or self.verbose or self.health.shared)

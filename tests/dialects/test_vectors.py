@@ -189,7 +189,10 @@ def test_whose_fault_it_is(provider: str, case: dict[str, Any]) -> None:
 def test_whether_a_success_is_one(provider: str, case: dict[str, Any]) -> None:
     intent = _intent(case["intent"])
     assert isinstance(intent, Create)
-    assert inbound(provider).intact(_reply(case["reply"]), intent) is case["intact"]
+    assert (
+        inbound(provider).intact(_reply(case["reply"]), intent, frozenset(case.get("names", ())))
+        is case["intact"]
+    )
 
 
 @_each("answer")
