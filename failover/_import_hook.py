@@ -65,7 +65,7 @@ class _Loader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._hook(module)
+        _call(self._hook, module)
 
 
 _finder = _Finder()
@@ -74,12 +74,26 @@ _finder = _Finder()
 def when_imported(name: str, hook: Callable[[Any], None]) -> None:
     """Call a hook with a module: now if it has been imported, else right after it is.
 
+    A module that another thread is just importing is waited for. What a hook raises is logged: a
+    library of an unexpected form is imported as ever, and goes unwatched.
+
     Args:
         name: the module's full name.
-        hook: called with the module; must not raise.
+        hook: called with the module.
     """
-    if name in sys.modules:
-        hook(sys.modules[name])
     _finder.hooks[name] = hook
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
+    if sys.modules.get(name) is not None:
+        from importlib import import_module  # noqa: PLC0415  # only where there is something to do
+
+        _call(hook, import_module(name))
+
+
+def _call(hook: Callable[[Any], None], module: ModuleType) -> None:
+    try:
+        hook(module)
+    except Exception:
+        import logging  # noqa: PLC0415  # slow to import, and not needed while all is well
+
+        logging.getLogger("failover").exception("failover: can't watch %s", module.__name__)
