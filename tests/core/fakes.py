@@ -194,11 +194,10 @@ class World:
         self.jobs: dict[str, Job] = {}
         self.pool: dict[str, tuple[str, ...]] = {"fal": ("f1",), "replicate": ("r1",)}
         self.caller = "task-1"
+        self.outputs: frozenset[str] = frozenset()
 
     def output_names(self, dialect: Inbound, intent: Create) -> frozenset[str]:
-        """No endpoint's output is known here."""
-        del dialect, intent
-        return frozenset()
+        return self.outputs if intent.slug == FAL.slug else frozenset()
 
     def quiet(self) -> bool:
         return self.health.clear and not (self.memory.failed or self.verbose or self.health.shared)

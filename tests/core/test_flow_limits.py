@@ -116,6 +116,20 @@ def test_a_cut_body_that_parses_is_still_cut() -> None:
     assert answer.report.header.endswith("reason=fal:malformed")
 
 
+def test_an_output_without_any_known_part_is_no_success() -> None:
+    world = World()
+    world.outputs = frozenset({"images", "seed"})
+    empty = reply(200, {"detail": "accepted"})
+    answer, _ = run(world, fal_run(), empty, R_STARTING, R_DONE)
+    assert answer.report is not None
+    assert answer.report.header.endswith("reason=fal:malformed")
+    whole = reply(200, {"seed": 1})
+    answer, _ = run(world, fal_run(), whole)
+    assert answer.reply is whole
+    answer, _ = run(World(), fal_run(), empty)
+    assert answer.reply is empty
+
+
 # --- time ----------------------------------------------------------------------------------------
 
 
