@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from failover.events import Event, Listener, Rerouted
 
-LOG_INTERVAL = 60.0  # seconds between two log lines about the same raising listener
+LOG_INTERVAL = 60.0  # seconds between two log lines about the same trouble
 
 
 class Telling:
@@ -33,7 +33,7 @@ class Telling:
         self._on_failover = on_failover
         self._listeners = tuple(on_event)
         self._default = tuple(default)
-        self._logged: dict[int, float] = {}
+        self._logged: dict[object, float] = {}
         self._lock = threading.Lock()
         self.verbose = bool(self._listeners)
 
@@ -58,20 +58,25 @@ class Telling:
         """Tell that an error of this library was caught."""
         from failover.events import DefectFound  # noqa: PLC0415  # keeps install() quick
 
-        self._log("failover: internal error in %s; the call went on without it", where, error)
+        if self._is_news((where, type(error))):
+            self._log("failover: internal error in %s; the call went on without it", where, error)
         self.tell(DefectFound(where=where, error_type=type(error).__name__, at=time.time()))
 
     def _call(self, listener: Callable[..., None], event: Event) -> None:
         try:
             listener(event)
         except Exception as error:  # noqa: BLE001  # a listener never breaks a call
-            now = time.monotonic()
-            with self._lock:
-                quiet = now - self._logged.get(id(listener), float("-inf")) < LOG_INTERVAL
-                if not quiet:
-                    self._logged[id(listener)] = now
-            if not quiet:
+            if self._is_news(id(listener)):
                 self._log("failover: a listener raised on %s", type(event).__name__, error)
+
+    def _is_news(self, subject: object) -> bool:
+        """Whether a subject has not been in the log for a while."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._logged.get(subject, float("-inf")) < LOG_INTERVAL:
+                return False
+            self._logged[subject] = now
+            return True
 
     @staticmethod
     def _log(message: str, about: str, error: Exception) -> None:

@@ -7,6 +7,7 @@ judged by its result. Status and result addresses name the app, not the whole en
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from failover.core.types import (
@@ -52,17 +53,7 @@ class Fal:
 
     def recognise(self, request: Request) -> Intent | None:
         """Say what the caller wants, by origin and path (wire: URL grammar)."""
-        path = request.path
-        if not wire.is_plain_path(path):
-            return None
-        slug = path.strip("/")
-        if request.origin == QUEUE:
-            return _queue_intent(request.method, slug)
-        if request.method != "POST" or slug.count("/") == 0 or slug.endswith("/realtime"):
-            return None
-        if slug.endswith("/stream"):
-            return Create(Mode.STREAM, slug.removesuffix("/stream"))
-        return Create(Mode.BLOCK, slug)
+        return _intent(request.origin, request.method, request.path)
 
     def asked(self, request: Request, intent: Create) -> Asked | None:
         """Read a create request: the body is the bare model input."""
@@ -164,6 +155,21 @@ class Fal:
         if isinstance(intent, Create) and intent.mode is Mode.STREAM:
             return wire.sse_reply([{"data": wire.line(outcome.output)}], headers)
         return wire.json_reply(200, outcome.output, headers)
+
+
+@lru_cache(maxsize=1024)
+def _intent(origin: str, method: str, path: str) -> Intent | None:
+    """Read an address; every call of a program has one of a few, so that the answer is kept."""
+    if not wire.is_plain_path(path):
+        return None
+    slug = path.strip("/")
+    if origin == QUEUE:
+        return _queue_intent(method, slug)
+    if method != "POST" or slug.count("/") == 0 or slug.endswith("/realtime"):
+        return None
+    if slug.endswith("/stream"):
+        return Create(Mode.STREAM, slug.removesuffix("/stream"))
+    return Create(Mode.BLOCK, slug)
 
 
 def _queue_intent(method: str, slug: str) -> Intent | None:
