@@ -1,4 +1,4 @@
-"""Write `outcomes.md` from the table that decides: `python docs/outcomes.py`."""  # noqa: INP001  # a script, in no package
+"""Write `outcomes.md` from the table that decides: `python docs/outcomes.py`."""
 
 from __future__ import annotations
 

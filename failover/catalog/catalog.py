@@ -136,18 +136,23 @@ class Catalog:
         found = [
             Target(model, endpoint)
             for endpoint in self.endpoints_of(model)
-            if endpoint.provider != source.provider and self._is_open(endpoint)
+            if endpoint.provider != source.provider and self.is_open(endpoint)
         ]
         if len(found) > 1:
             found.sort(key=lambda target: self._pair(source, target).misfits(input))
         return tuple(found)
 
-    def _is_open(self, endpoint: Endpoint) -> bool:
+    def is_open(self, endpoint: Endpoint) -> bool:
+        """Tell whether an endpoint can be a target: not retired, known, and callable."""
         if endpoint.retired is not None or endpoint.provider not in self._bound:
             return False
         if endpoint.slug not in self._bound[endpoint.provider]:
             return False
         return endpoint.official is not False or endpoint.version is not None
+
+    def models(self) -> tuple[str, ...]:
+        """Return every canonical model, sorted."""
+        return tuple(sorted(self._models))
 
     def endpoints_of(self, model: str) -> tuple[Endpoint, ...]:
         """Return every known endpoint of a model, each provider's primary id first."""
