@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from failover.catalog import Catalog
-from failover.core.types import Endpoint
+
+if TYPE_CHECKING:
+    from failover.core.types import Endpoint
 
 PAGE = Path(__file__).with_name("models.md")
 HEAD = """# Models
