@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 CHUNK = 64 * 1024
 ACTIVE = "_" + MARK.replace(".", "_")
+SEND_ARGUMENTS = ("stream", "timeout", "verify", "cert", "proxies")
 
 
 def handle(
     failover: Failover,
     adapter: Any,
-    request: Any,
     send: Callable[..., Any],
+    args: tuple[Any, ...],
     options: dict[str, Any],
 ) -> Any:
     """Send a prepared request that may be watched.
@@ -49,18 +50,25 @@ def handle(
     Args:
         failover: the settings.
         adapter: the `HTTPAdapter` it goes through.
-        request: the prepared request.
         send: the adapter's own `send`.
-        options: the keyword arguments of `send`.
+        args: the positional arguments of `send`, the prepared request first.
+        options: its keyword arguments.
 
     Returns:
         The `requests.Response`.
     """
-    if getattr(request, ACTIVE, False):
-        return send(request, **options)
-    recognised = _recognised(failover, request, options)
+    if not args:
+        args, options = (options["request"],), {k: v for k, v in options.items() if k != "request"}
+    request = args[0]
+    if len(args) > 1:
+        options = dict(zip(SEND_ARGUMENTS, args[1:], strict=False)) | options
+    recognised = None
+    if _netloc_host(request.url) in failover.hosts and not getattr(request, ACTIVE, False):
+        recognised = _recognised(failover, request, options)
     if recognised is None:
-        return send(guarded(failover, request), **options)
+        if carries_key(failover, request):
+            request = guarded(failover, request)
+        return send(request, **options)
     setattr(request, ACTIVE, True)
     try:
         return _Door(recognised, adapter, request, send, options).answer()
@@ -68,14 +76,24 @@ def handle(
         delattr(request, ACTIVE)
 
 
+def _netloc_host(url: Any) -> bytes:
+    """The host as it stands in a prepared URL; nothing that could be read in two ways matches."""
+    try:
+        netloc: str = url.split("/", 3)[2]
+        return (netloc.rpartition(":")[0] or netloc).encode()
+    except (AttributeError, IndexError, UnicodeEncodeError):
+        return b""
+
+
+def carries_key(failover: Failover, request: Any) -> bool:
+    """Whether any header value is a provider's key; on the way of every request, so it is quick."""
+    return not failover.secret_texts.keys().isdisjoint(request.headers.values())
+
+
 def guarded(failover: Failover, request: Any) -> Any:
     """Take provider keys off a request that goes to a foreign origin (S3); never changes it."""
-    secrets = failover.secrets
-    found = {
-        name: secrets[raw]
-        for name, value in request.headers.items()
-        if (raw := value.encode() if isinstance(value, str) else value) in secrets
-    }
+    secrets = failover.secret_texts
+    found = {name: secrets[value] for name, value in request.headers.items() if value in secrets}
     if not found or paused_here.get():
         return request
     from urllib3.util import parse_url  # noqa: PLC0415  # comes with requests
@@ -101,9 +119,7 @@ def guarded(failover: Failover, request: Any) -> Any:
 def _recognised(failover: Failover, request: Any, options: dict[str, Any]) -> Recognised | None:
     """Read a request to a watched host; None when it passes untouched."""
     try:
-        netloc = request.url.split("/", 3)[2]
-        host = netloc.rpartition(":")[0] or netloc
-        if host.encode() not in failover.hosts or paused_here.get():
+        if paused_here.get():
             return None
         found = _core_request(failover, request, options)
         return recognise(failover, *found) if found else None
