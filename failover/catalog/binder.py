@@ -101,7 +101,8 @@ def own_type(schema: Schema) -> ValueType:
     types = types_of(schema)
     if types == {"boolean"}:
         return "flag"
-    if enum_of(schema) is not None:
+    enum = enum_of(schema)
+    if enum is not None and not all(isinstance(item, int | float) for item in enum):
         return "choice"
     if types and types <= _NUMERIC:
         return "number"

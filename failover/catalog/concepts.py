@@ -204,6 +204,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         tolerance=0.25,
     ),
     _row("frames", "integer", "shape", "num_frames frames video_length", tolerance=0.25),
+    _row("doublings", "number", "shape", "times_to_interpolate", tolerance=0.0),
     _row("fps", "number", "shape", "fps frames_per_second frame_rate target_fps"),
     _row(
         "upscale_factor",
@@ -219,7 +220,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "integer",
         "tuning",
         "num_inference_steps steps num_steps sample_steps inference_steps steps_num "
-        "number_of_steps",
+        "number_of_steps infer_steps",
     ),
     _row(
         "guidance",

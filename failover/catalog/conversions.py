@@ -261,7 +261,8 @@ def write_choice(value: Any, spec: Spec) -> Written | None:
     """Write the target's spelling of a word, or None when it has no such word."""
     if spec.enum is None:
         if "string" in spec.types:
-            return Written(str(value))
+            same = spec.default is not None and word(spec.default) == word(value)
+            return Written(spec.default if same else str(value))
         return write_number(number_of(value), spec)
     wanted = word(value)
     return next((Written(item) for item in spec.enum if word(item) == wanted), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 FILE = "https://files.test/in/{number}.{ending}"
 ENDINGS = {"video": "mp4", "audio": "mp3", "voice": "mp3"}
@@ -19,7 +21,7 @@ class Generator:
         self.number = 0
 
     def input(
-        self, schema: dict[str, Any], *, share: float = 0.4, media: Set[str] = frozenset()
+        self, schema: dict[str, Any], *, share: float = 0.4, media: AbstractSet[str] = frozenset()
     ) -> dict[str, Any]:
         """Make an input with every required parameter and a share of the others."""
         required = set(schema.get("required") or ())
@@ -29,7 +31,9 @@ class Generator:
             if name in required or self.random.random() < share
         }
 
-    def value(self, name: str, schema: dict[str, Any], *, media: Set[str] = frozenset()) -> Any:
+    def value(
+        self, name: str, schema: dict[str, Any], *, media: AbstractSet[str] = frozenset()
+    ) -> Any:
         if schema.get("anyOf"):
             return self.value(name, self.random.choice(schema["anyOf"]), media=media)
         if "enum" in schema:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,9 +100,7 @@ def check_essentials(
         assert got.get("count", 1) >= wanted["count"], (pair.name, call, sent)
 
 
-def check_size(
-    pair: Pair, call: dict[str, Any], sent: dict[str, Any], answer: Translation
-) -> None:
+def check_size(pair: Pair, call: dict[str, Any], sent: dict[str, Any], answer: Translation) -> None:
     plans = CATALOG.plan(pair.source), CATALOG.plan(pair.target)
     if plans[0].size is None or plans[1].size is None:
         return
@@ -116,7 +116,9 @@ def check_size(
     turned = orientation(wanted.ratio) * orientation(got.ratio) < 0
     assert not turned, (pair.name, call, sent)
     error = ratio_error(wanted.ratio, got.ratio)
-    reported = any(name in line for line in answer.changed for name in (*plans[0].size.names, "size"))
+    reported = any(
+        name in line for line in answer.changed for name in (*plans[0].size.names, "size")
+    )
     assert error <= 0.005 or reported, (pair.name, call, sent, answer.changed)
     assert not said or error <= 0.0501, (pair.name, call, sent)
 
@@ -125,7 +127,9 @@ def check_report(pair: Pair, call: dict[str, Any], answer: Translation) -> None:
     known = {name.partition(".")[0] for name in answer.dropped}
     assert known <= set(call), (pair.name, answer.dropped)
     for line in answer.changed:
-        assert line.isascii() and line.isprintable() and len(line) <= 80, line
+        assert line.isascii(), line
+        assert line.isprintable(), line
+        assert len(line) <= 80, line
         assert " -> " in line
     prompt = str(call.get("prompt", "no prompt"))
     assert not any(prompt in line for line in answer.changed if len(prompt) > 5)
@@ -137,8 +141,9 @@ def test_every_pair_takes_its_plainest_call_or_says_why_not() -> None:
         answer = CATALOG.translate(pair.source, target_of(pair), calls(pair, 1)[0])
         if isinstance(answer, Refusal):
             refused[pair.name] = (answer.reason, answer.parameter)
-    assert len(refused) <= 40, refused
-    assert {reason for reason, _ in refused.values()} <= {"essential", "required", "invalid"}
+    listed = json.loads((Path(__file__).parent / "refused.json").read_text("utf-8"))
+    assert refused == {name: tuple(why) for name, why in listed.items()}
+    assert len(refused) < len(PAIRS) * 0.08
 
 
 @pytest.mark.parametrize("model", MODELS_WITH_PAIRS)
