@@ -6,8 +6,6 @@ asked for, and no file or connection is opened before the first verb.
 
 from __future__ import annotations
 
-import re
-
 from failover.errors import ConfigurationError
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
@@ -90,10 +88,11 @@ def _check_url(scheme: str, url: str) -> None:
         raise ConfigurationError(f"store='{scheme}:' needs: pip install 'failover[redis]'")
     try:
         parts = urlsplit(url)
-        fits = bool(parts.hostname) and parts.port != 0
+        number = parts.path.removeprefix("/")
+        fits = bool(parts.hostname) and parts.port != 0 and (not number or number.isdecimal())
     except ValueError:
         fits = False
-    if not fits or not re.fullmatch(r"/?[0-9]*", parts.path):
+    if not fits:
         raise ConfigurationError(
             f"store='{scheme}:' has the form '{scheme}://[user:password@]host[:port][/number]'"
         )

@@ -30,7 +30,8 @@ class Store(Protocol):
     - Every verb answers or raises `failover.errors.StoreError` within a bounded time; no other
       exception leaves a store, and no message of one holds a credential.
     - Nothing is touched when a store is made; files and connections are opened by the first verb.
-    - Times are seconds on the store's own clock, `now`.
+    - Times are seconds on the store's own clock, `now`, which costs nothing once any verb has
+      been answered.
     - A scope nobody spoke against, one that was forgotten, and one whose record can't be read are
       the same thing: absent, so traffic flows. Reading an unreadable record removes it; a record
       that a newer version of this package wrote stays until something is written over it.

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from failover.core.health import Admission, Entry
@@ -80,7 +79,10 @@ class RedisStore:
         Raises:
             ConfigurationError: the driver can't read the URL.
         """
-        connect = partial(_client, url)
+
+        def connect() -> redis.Redis:  # unlike a partial, it does not show the URL
+            return _client(url)
+
         try:
             client = connect()
         except (ValueError, TypeError):
@@ -94,15 +96,15 @@ class RedisStore:
     def now(self) -> float:
         """The server's clock, reckoned from the last reply; asked for only the first time."""
         if self._ahead is None:
-            seconds, micros = self._reply("TIME")
-            self._ahead = _number(seconds) + _number(micros) / 1e6 - time.monotonic()
+            seconds, micros = self._guarded(self._client.time)
+            self._ahead = seconds + micros / 1e6 - time.monotonic()
         return time.monotonic() + self._ahead
 
     def standings(self) -> tuple[Standing, ...]:
         """Every scope that is not clean."""
         reply = self._run("standings", self._standings)
         now, found = self.now(), []
-        for scope, row in zip(reply[::2], reply[1::2], strict=True):
+        for scope, row in zip(reply[::2], reply[1::2], strict=False):
             name = _text(scope)
             try:
                 standing, expires = rows.read_dated_standing(name, row)
@@ -120,14 +122,9 @@ class RedisStore:
         """Add a failure."""
         rule = evidence.rule
         numbers = (rule.threshold, rule.base, rule.cap, evidence.asked or 0.0, evidence.jitter)
-        (row,) = self._run(
-            "note_failure",
-            self._standings,
-            evidence.scope,
-            evidence.reason,
-            *map(repr, numbers),
-            evidence.generation,
-        )
+        words: tuple[str | int, ...]
+        words = (evidence.scope, evidence.reason, *map(repr, numbers), evidence.generation)
+        row = next(iter(self._run("note_failure", self._standings, *words)), b"")
         try:
             return rows.read_standing(evidence.scope, row)
         except rows.Unreadable as error:
@@ -155,7 +152,7 @@ class RedisStore:
     def find_job(self, id: str) -> Job | None:
         """Look up a job."""
         key = self._job(id)
-        row = self._reply("GETRANGE", key, 0, rows.MAX_JOB)
+        row = self._guarded(lambda: self._client.getrange(key, 0, rows.MAX_JOB))
         if not row:
             return None
         try:
@@ -168,13 +165,13 @@ class RedisStore:
 
     def save_job(self, job: Job, ttl: float) -> None:
         """Remember where a job runs, without what it was asked."""
-        milliseconds = max(1, round(ttl * 1000))
-        self._reply("SET", self._job(job.id), rows.write_job(job), "PX", milliseconds)
+        key, row, milliseconds = self._job(job.id), rows.write_job(job), max(1, round(ttl * 1000))
+        self._guarded(lambda: self._client.set(key, row, px=milliseconds))
 
     def close(self) -> None:
-        """Close the connections that are not in use; a user's own client is left to him."""
+        """Close the connections; a user's own client is left to him."""
         if self._renewed is not None:
-            self._guarded(self._client.close)
+            self._guarded(self._client.connection_pool.disconnect)
 
     def before_fork(self) -> bool:
         """Nothing is to be done; connections are in the client."""
@@ -208,9 +205,6 @@ class RedisStore:
             return self._client.evalsha(sha, 1, key, *values)
         except redis.exceptions.NoScriptError:  # a restart, a flush, another machine
             return self._client.eval(text, 1, key, *values)
-
-    def _reply(self, *command: str | int) -> Any:
-        return self._guarded(lambda: self._client.execute_command(*command))
 
     def _guarded(self, use: Callable[[], Any]) -> Any:
         """Use the client; whatever it raises, even on garbage, becomes a `StoreError`."""

@@ -37,7 +37,7 @@ class SqliteStore:
     Args:
         path: the file; made on first use, readable by its owner alone.
         clock: seconds since the epoch, the same for every process that uses the file.
-        timeout: seconds a verb waits for other threads, and again for other processes.
+        timeout: seconds a verb waits for other threads and processes.
     """
 
     shared = True

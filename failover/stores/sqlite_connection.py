@@ -2,7 +2,7 @@
 
 Rules:
 - It is opened by the first verb, and again when the file under this name has become another one.
-- One verb at a time uses it, and waits for its turn no longer than the timeout.
+- One verb at a time uses it. It waits for other threads and processes no longer than the timeout.
 - It is closed before the process forks, and both processes open it again when they need it. If
   that was not possible in time, the child uses no file at all: it would trust in locks it lacks.
 - A file that can't be read is set aside, once. A file of a newer version or of another program is
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x66_61_69_6C  # "fail": marks a file as ours
 FILE_VERSION = 1
+PATIENCE = 0.005  # seconds that SQLite waits before it says that somebody else is writing
 
 _NAME = "TEXT PRIMARY KEY NOT NULL"
 _SCHEMA = (
@@ -50,7 +51,7 @@ class SqliteConnection:
 
     Args:
         path: absolute path of the file; made on first use.
-        timeout: seconds to wait for other threads, and again for other processes.
+        timeout: seconds to wait for other threads and processes.
     """
 
     def __init__(self, path: Path, timeout: float) -> None:
@@ -67,7 +68,7 @@ class SqliteConnection:
         """Let a verb use the connection.
 
         Args:
-            verb: called once, or a second time after a repair.
+            verb: called again when somebody else was writing, or after a repair.
 
         Returns:
             Its answer.
@@ -75,16 +76,14 @@ class SqliteConnection:
         Raises:
             StoreError: the file can't be used, or not in time.
         """
+        end = time.monotonic() + self._timeout
         with self._locked():
-            try:
-                return verb(self._connected())
-            except (sqlite3.Error, OSError, UnicodeError) as error:
-                if not self._repair(error):
-                    raise StoreError(f"{self._path}: {_describe(error)}") from error
-            try:
-                return verb(self._connected())
-            except (sqlite3.Error, OSError, UnicodeError) as error:
-                raise StoreError(f"{self._path}: {_describe(error)}, twice") from error
+            while True:
+                try:
+                    return verb(self._connected())
+                except (sqlite3.Error, OSError, UnicodeError) as error:
+                    if not (self._waited(error, end) or self._repaired_now(error)):
+                        raise StoreError(f"{self._path}: {_describe(error)}") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -121,7 +120,14 @@ class SqliteConnection:
         finally:
             lock.release()
 
-    def _repair(self, error: Exception) -> bool:
+    def _waited(self, error: Exception, end: float) -> bool:
+        """Let another process finish. SQLite itself waits longer and longer, and so may starve."""
+        if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+            return False
+        time.sleep(random.uniform(0.0005, 0.004))  # noqa: S311  # to get out of step
+        return True
+
+    def _repaired_now(self, error: Exception) -> bool:
         """Set a broken file aside, once in the life of this process."""
         if not _is_corrupt(error) or self._repaired or self._identity is None:
             return False
@@ -144,7 +150,7 @@ class SqliteConnection:
         connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode=rw",
             uri=True,
-            timeout=self._timeout,
+            timeout=PATIENCE,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -160,7 +166,7 @@ class SqliteConnection:
         connection.text_factory = bytes  # whether it is UTF-8 is for the reader of a row to judge
         connection.execute("PRAGMA trusted_schema = OFF")
         fresh = self._is_empty(connection)
-        self._use_write_ahead_log(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if not fresh:
             return
@@ -184,19 +190,6 @@ class SqliteConnection:
                 "upgrade, or name another file"
             )
         return False
-
-    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """Switch the journal; SQLite does not apply its busy timeout to that."""
-        end = time.monotonic() + self._timeout
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                    raise
-                time.sleep(random.uniform(0.001, 0.01))  # noqa: S311  # to get out of step
-            else:
-                return
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -222,16 +215,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _code(error: sqlite3.Error) -> int:
-    """The primary result code; 0 for errors of the Python module itself."""
+def _code(error: Exception) -> int:
+    """SQLite's primary result code; 0 for any other error."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _is_corrupt(error: Exception) -> bool:
-    return isinstance(error, sqlite3.Error) and _code(error) in {
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    }
+    return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _describe(error: Exception) -> str:
