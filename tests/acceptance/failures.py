@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acceptance.stage import Call
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from acceptance.stage import Call
     from failover.sim.provider import Provider
 
 TOO_LATE = {"stream": {"cut-body", "schemaless", "null", "half-json"}}

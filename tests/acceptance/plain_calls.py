@@ -16,7 +16,7 @@ from acceptance import fal_calls, replicate_calls
 from acceptance.stage import Call, Got, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
 RUN_URL = f"https://fal.run/{fal_calls.APP}"
 QUEUE_URL = f"https://queue.fal.run/{fal_calls.APP}"

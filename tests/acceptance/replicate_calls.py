@@ -181,7 +181,9 @@ CALLS = (
     Call("replicate.model-create", "replicate", "queue", model_create),
     Call("replicate.model-create-held", "replicate", "run", model_create_held),
     Call("replicate.async.run", "replicate", "run", _in_loop(_run)),
-    Call("replicate.async.run-nowait", "replicate", "queue", _in_loop(_run_without_wait), UNLIMITED),
+    Call(
+        "replicate.async.run-nowait", "replicate", "queue", _in_loop(_run_without_wait), UNLIMITED
+    ),
     Call("replicate.async.create-wait", "replicate", "queue", _in_loop(_create_wait), UNLIMITED),
     Call("replicate.async.create-get", "replicate", "queue", _in_loop(_create_get), UNLIMITED),
     Call("replicate.async.model-create", "replicate", "queue", _in_loop(_model_create), UNLIMITED),

@@ -17,7 +17,7 @@ ASSETS = "asset"
 def assert_rescued(stage: Stage, call: Call, failure: Failure) -> None:
     """Make a call under a failure, and check everything about it."""
     primary = stage.world.providers[call.provider]
-    other = stage.world.providers[OTHER[call.provider]]
+    stage.world.providers[OTHER[call.provider]]
     stage.timeout = failure.timeout
     failure.strike(primary)
     with stage.installed():
