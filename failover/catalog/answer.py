@@ -89,6 +89,8 @@ def _main(assets: list[Asset]) -> list[Asset]:
 
 
 def _object(asked: Asked, schema: Mapping[str, Any], result: Result, main: list[Asset]) -> Any:
+    if not schema.get("properties"):
+        return {asset.role: asset.url for asset in result.assets}
     required = set(schema.get("required") or ())
     answer: dict[str, Any] = {}
     for name, inner in (schema.get("properties") or {}).items():
@@ -104,7 +106,7 @@ def _property(
     asked: Asked, name: str, schema: Mapping[str, Any], result: Result, main: list[Asset]
 ) -> tuple[bool, Any]:
     """Return whether an output field is known, and its value."""
-    if _is_file(schema) or _is_file(schema.get("items") or {}) or _is_link_field(schema):
+    if _is_file(schema) or _is_file(schema.get("items") or {}) or _is_link(name, schema):
         return _files(name, schema, result.assets, main)
     if name in _FLAGS:
         flags = result.flags or [None] * len(main)
@@ -159,9 +161,10 @@ def _is_file(schema: Mapping[str, Any]) -> bool:
     return any("url" in (part.get("properties") or {}) for part in _parts(schema))
 
 
-def _is_link_field(schema: Mapping[str, Any]) -> bool:
+def _is_link(name: str, schema: Mapping[str, Any]) -> bool:
     inner = schema.get("items") or schema
-    return inner.get("format") == "uri"
+    named = name in _MAIN - _TEXTS and types_of(inner) == {"string"}
+    return named or inner.get("format") == "uri"
 
 
 def _parts(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -208,6 +211,6 @@ def _suits(value: Any, schema: Mapping[str, Any]) -> bool:
 def _nothing(schema: Mapping[str, Any]) -> Any:
     """Return what stands for an unknown field that must be there."""
     types = types_of(schema)
-    if not types or "object" in types:
+    if not types or (types == {"object"} and not schema.get("properties")):
         return {}
     return [] if types == {"array"} else None
