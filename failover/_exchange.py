@@ -14,7 +14,7 @@ from failover.core.drive import drive, drive_async
 from failover.core.flow import serve
 from failover.core.report import Answer
 from failover.core.troubles import trouble_of
-from failover.core.types import NoReply, Reply, Trouble
+from failover.core.types import Create, NoReply, Reply, Trouble
 from failover.dialects import PROVIDERS
 
 if TYPE_CHECKING:
@@ -64,7 +64,11 @@ def recognise(failover: Failover, request: Request, provider: str) -> Recognised
     runtime = failover.runtime
     dialect = runtime.inbound[provider]
     intent = dialect.recognise(request)
-    return None if intent is None else Recognised(runtime, request, intent, dialect)
+    if intent is None:
+        return None
+    if not isinstance(intent, Create):  # his job may run elsewhere, and his key must not go there
+        runtime.caller_key(provider, request)
+    return Recognised(runtime, request, intent, dialect)
 
 
 class Exchange:
