@@ -303,3 +303,28 @@ def test_another_own_key_helps_with_a_model_that_has_no_name() -> None:
     answer, script = run(_pools(), fal_run({**INPUT, "unheard_of": 1}), BUSY, F_RESULT)
     assert answer.reply is F_RESULT
     assert script.sends == ["forward", "forward with f2"]
+
+
+# --- how others are asked ------------------------------------------------------------------------
+
+
+def test_only_a_last_candidate_may_take_its_time() -> None:
+    create = replicate(wait=60)
+    for attempts, impatient in ((2, None), (3, "1")):
+        _, script = run(World(attempts=attempts), create, ERROR, F_SUBMITTED, *_F_REST)
+        assert script.sent[0].request.headers.get("x-fal-no-retry") == impatient
+
+
+def test_a_finished_jobs_server_error_is_a_failed_job() -> None:
+    broken = reply(503, {"detail": "GPU error"})
+    completed = reply(200, {"status": "COMPLETED"})
+    steps = (ERROR, F_SUBMITTED, completed, broken)
+    answer, _ = run(World(), replicate(wait=60), *steps)
+    assert answer.reply is ERROR
+    assert answer.report is not None
+    assert answer.report.header.endswith("reason=replicate:500,fal:job-failed")
+
+
+def test_a_connection_refused_slowly_is_not_tried_again() -> None:
+    _, script = run(World(), fal_run(), gone(Trouble.CONNECT, 0.25), R_STARTING, R_DONE)
+    assert script.sends[:2] == ["forward", f"send replicate/r1 {THERE}"]

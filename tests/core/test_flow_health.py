@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fakes import FAL, REPLICATE, World
+from fakes import FAL, REPLICATE, VERSION, World
 from script import Script, run
 from talk import (
     BLOCK,
     F_RESULT,
+    F_SUBMITTED,
     INPUT,
     R_DONE,
     R_STARTING,
@@ -15,6 +16,7 @@ from talk import (
     Way,
     fal_run,
     gone,
+    replicate,
     reply,
 )
 
@@ -289,3 +291,47 @@ def test_the_script_itself_minds_unexpected_sends() -> None:
     with pytest.raises(AssertionError, match="nobody expected forward"):
         run(World(), fal_run())
     assert Script(World(), []).sends == []
+
+
+def test_a_call_that_names_a_version_counts_for_its_model() -> None:
+    request = replicate({"version": VERSION, "input": INPUT}, "/v1/predictions")
+    world = World()
+    _, script = run(world, request, ERROR, F_SUBMITTED)
+    assert f"failure {THERE} 500" in script.lines
+    world.health.cool(THERE, 30.0)
+    _, script = run(world, request, F_SUBMITTED)
+    assert script.sends == [f"send fal/f1 POST /{FAL.slug}"]
+    world.health.cool("host:fal", 30.0)
+    _, script = run(world, request, ERROR)
+    assert f"failure {THERE} 500" in script.lines
+
+
+def test_a_probe_has_a_little_more_time_than_the_longest_call() -> None:
+    world = _expired(MODEL)
+    leases: list[float] = []
+
+    def probing(_: object) -> Reply:
+        leases.append(world.health.standings[MODEL].lease - world.time)
+        return F_RESULT
+
+    run(world, fal_run(), probing)
+    assert leases == [330.0]
+
+
+def test_a_probe_of_an_alternative_without_an_opinion_is_given_back() -> None:
+    world = _expired(THERE)
+    _, script = run(world, fal_run(), ERROR, reply(422, {"detail": "no"}))
+    assert f"release {THERE}" in script.lines
+    assert world.health.standings[THERE].lease == 0.0
+
+
+def test_an_answer_of_the_own_provider_proves_the_network() -> None:
+    _, script = run(World(), fal_run(), ERROR, gone(Trouble.CONNECT))
+    assert "failure host:replicate connect" in script.lines
+
+
+def test_another_own_key_that_serves_closes_what_was_open() -> None:
+    world = _expired("key:fal/f2")
+    world.pool["fal"] = ("f1", "f2")
+    _, script = run(world, fal_run(), reply(429), F_RESULT)
+    assert script.lines[-3:] == ["forward with f2", "success key:fal/f2", "emit CooldownEnded"]

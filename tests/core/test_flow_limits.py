@@ -19,7 +19,7 @@ from talk import (
     reply,
 )
 
-from failover.core.types import Reply, Trouble
+from failover.core.types import NoReply, Reply, Trouble
 from failover.events import Exhausted, NotRerouted, Rerouted
 
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
@@ -237,6 +237,25 @@ def test_an_sdk_that_sends_again_starts_no_second_chain(way: Way) -> None:
     answer, script = run(world, way.request, again)
     assert answer.reply is again
     assert script.lines == ["emit NotRerouted resubmit", "forward unread"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "sends"), [("fal-client/1.0.3 (python)", []), ("python-httpx/0.28", ["forward unread"])]
+)
+@pytest.mark.parametrize("last", [gone(Trouble.RESET), reply(503)], ids=["both unknown", "first"])
+def test_fal_client_is_stopped_after_an_unknown_outcome(
+    agent: str, sends: list[str], last: Reply | NoReply
+) -> None:
+    world = World()
+    request = fal_run(headers={"user-agent": agent})
+    run(world, request, gone(Trouble.RESET), last)
+    again = [gone(Trouble.RESET)] if sends else []
+    answer, script = run(world, request, *again)
+    assert script.sends == sends
+    if not sends:
+        assert isinstance(answer.reply, Reply)
+        assert answer.reply.status == 504
+        assert "nginx" not in answer.reply.body.decode()
 
 
 @EVERY_WAY
