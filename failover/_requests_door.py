@@ -134,7 +134,8 @@ def _core_request(
     from urllib3.util import parse_url  # noqa: PLC0415  # the parser that will dial (S6)
 
     url = parse_url(request.url)
-    scheme, host, path = url.scheme or "", url.host or "", url.path or "/"
+    scheme, host = url.scheme or "", url.host or ""
+    path, _, query = request.path_url.partition("?")  # as it will be sent, dots and all
     if url.auth:
         return None
     site = failover.sites.inbound(scheme, host, url.port or PORTS.get(scheme, 0), path)
@@ -146,7 +147,7 @@ def _core_request(
         request.method,
         site.canonical,
         path.removeprefix(site.prefix),
-        url.query or "",
+        query,
         request.headers,
         body if replayable else None,
         replayable,
