@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from failover.core.types import Job, Request
+    from failover.core.verdict import Bill
 
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
@@ -58,29 +59,29 @@ class Memory:
     """The process-local half of the state; losing it loses comfort, never correctness."""
 
     def __init__(self) -> None:
-        self._exhausted: Recent[tuple[Hashable, bytes], float] = Recent(1000)
+        self._exhausted: Recent[tuple[Hashable, bytes], tuple[float, Bill]] = Recent(1000)
         self._watches: Recent[str, Watch] = Recent(20_000)
         self._reached: dict[str, float] = {}
         self._slugs: Recent[str, str] = Recent(1000)
         self._rerouted: Recent[str, bool] = Recent(1000)
 
-    def exhausted(self, who: Callable[[], Hashable], request: Request) -> bool:
-        """Whether this is an SDK sending a call again that just failed everywhere."""
+    def exhausted(self, who: Callable[[], Hashable], request: Request) -> Bill | None:
+        """What a call that just failed everywhere may have cost, if it is being sent again."""
         if not self._exhausted:
-            return False
-        since = self._exhausted.get((who(), _fingerprint(request)))
-        return since is not None and time.monotonic() - since < RESUBMIT_WINDOW
+            return None
+        since, bill = self._exhausted.get((who(), _fingerprint(request))) or (None, None)
+        return bill if since is not None and time.monotonic() - since < RESUBMIT_WINDOW else None
 
     @property
     def blank(self) -> bool:
         """No call has failed everywhere yet."""
         return not self._exhausted
 
-    def note_exhausted(self, who: Hashable, request: Request) -> None:
-        """Remember that a call failed everywhere."""
+    def note_exhausted(self, who: Hashable, request: Request, bill: Bill) -> None:
+        """Remember that a call failed everywhere, and what it may have cost."""
         key = (who, _fingerprint(request))
         self._exhausted.drop(key)
-        self._exhausted.put(key, time.monotonic())
+        self._exhausted.put(key, (time.monotonic(), bill))
 
     def watch(self, job: Job) -> Watch:
         """What was last seen of a job."""

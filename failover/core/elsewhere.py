@@ -50,21 +50,22 @@ def serve_elsewhere(walk: Walk) -> Flow[Answer | None]:
     """Try every other candidate in turn.
 
     Args:
-        walk: a call that its own provider did not serve.
+        walk: a call that its own provider did not serve, its body read.
 
     Returns:
         The answer, or None when nobody served it.
     """
-    walk.read()
     reason = _closed(walk)
     rows = [] if reason else candidates(walk)
     if not rows:
         yield from walk.not_rerouted(reason or _why_none(walk))
         return None
-    settled: set[tuple[str, str]] = set()  # endpoints that another key would not help
+    settled: set[tuple[str, str]] = set()  # endpoints that another key would not help, and
+    # models that failed at a provider: another address of theirs there would be one submit more
     for candidate in rows:
         endpoint = candidate.target.endpoint
-        if (endpoint.provider, endpoint.slug) in settled:
+        model = (endpoint.provider, candidate.target.model)
+        if (endpoint.provider, endpoint.slug) in settled or model in settled:
             continue
         if walk.sends >= walk.ctx.settings.attempts or not walk.has_time():
             yield from walk.not_rerouted("deadline" if walk.has_time() is False else "attempts")
@@ -79,6 +80,8 @@ def serve_elsewhere(walk: Walk) -> Flow[Answer | None]:
             return None
         if ended is None or ended.action is not Action.NEXT_KEY:
             settled.add((endpoint.provider, endpoint.slug))
+        if ended is not None and ended.action is Action.FAILOVER and not candidate.own:
+            settled.add(model)
     return None
 
 

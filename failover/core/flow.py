@@ -31,7 +31,7 @@ from failover.core.types import (
     Reply,
     Request,
 )
-from failover.core.verdict import Action, Facts, Verdict, judge
+from failover.core.verdict import Action, Bill, Facts, Verdict, judge
 from failover.core.walk import TIMEOUTS, Walk, is_served
 from failover.events import Exhausted
 
@@ -71,9 +71,11 @@ def _create(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Answer]:
     ctx = walk.ctx
     if reply is None:
         yield from walk.matched()
-        if ctx.memory.exhausted(ctx.who, walk.request):
+        bill = ctx.memory.exhausted(ctx.who, walk.request)
+        if bill is not None:
             yield from walk.not_rerouted("resubmit")
-            return Answer((yield from ask(Forward(read=False))))
+            stop = walk.dialect.stop(walk.request) if bill is Bill.UNKNOWN else None
+            return Answer(stop or (yield from ask(Forward(read=False))))
         if ctx.health.stale():
             yield from ask(ReadHealth())
     answer = yield from _ask_own(walk, reply)
@@ -170,7 +172,9 @@ def _give_up(walk: Walk) -> Flow[Answer]:
         key = ctx.caller_key(walk.provider, walk.request)
         yield from _note_own(walk, verdict, reply, key, Pass())
     if any(failure.provider != walk.provider for failure in walk.failures):
-        ctx.memory.note_exhausted(ctx.who(), walk.request)
+        unknown = any(failure.bill == Bill.UNKNOWN for failure in walk.failures)
+        bill = Bill.UNKNOWN if unknown else Bill.REFUSED
+        ctx.memory.note_exhausted(ctx.who(), walk.request, bill)
         yield from ask(Emit(_exhausted(walk)))
     yield from walk.finished(walk.provider, "exhausted")
     return walk.last_word(reply)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Target,
         Translation,
     )
+    from failover.core.verdict import Bill
     from failover.core.watch import Watch
 
 
@@ -85,6 +86,9 @@ class Inbound(Outbound, Protocol):
             intent: what was asked.
             names: the parts of the endpoint's output; empty when it is not known.
         """
+
+    def stop(self, request: Request) -> Reply | None:
+        """Word what ends an SDK's own resending; None for a caller that does not resend."""
 
     def new_id(self, random: Random) -> str:
         """Make a job id in the provider's own form."""
@@ -152,11 +156,11 @@ class Health(Protocol):
 class Memory(Protocol):
     """What this process remembers between calls, bounded."""
 
-    def exhausted(self, who: Callable[[], Hashable], request: Request) -> bool:
-        """Whether this is an SDK sending a call again that just failed everywhere."""
+    def exhausted(self, who: Callable[[], Hashable], request: Request) -> Bill | None:
+        """What a call that just failed everywhere may have cost, if it is being sent again."""
 
-    def note_exhausted(self, who: Hashable, request: Request) -> None:
-        """Remember that a call failed everywhere."""
+    def note_exhausted(self, who: Hashable, request: Request, bill: Bill) -> None:
+        """Remember that a call failed everywhere, and what it may have cost."""
 
     def watch(self, job: Job) -> Watch:
         """What was last seen of a job."""

@@ -86,6 +86,18 @@ class Fal:
         """Say whose fault an error reply is."""
         return cause_of(reply)
 
+    def stop(self, request: Request) -> Reply | None:
+        """Word what ends the resending of fal_client for Python.
+
+        It sends every request again up to nine times after an exception, a 408, 409 or 429, and
+        after a gateway's 502 to 504 that does not come from fal (fal_client 1.0, `_should_retry`).
+        """
+        if not (request.headers.get("user-agent") or "").startswith("fal-client/"):
+            return None
+        detail = "The outcome of this request is unknown; it may have been processed and billed."
+        body = {"detail": detail, "error_type": "generation_timeout"}
+        return wire.json_reply(504, body, {"x-fal-error-type": "generation_timeout"})
+
     def new_id(self, random: Random) -> str:
         """Make a request id: a UUID, as fal's own are."""
         return str(uuid.UUID(int=random.getrandbits(128), version=4))

@@ -110,6 +110,11 @@ class Replicate:
         """Say whose fault an error reply is."""
         return cause_of(reply)
 
+    def stop(self, request: Request) -> Reply | None:
+        """Nobody is to be stopped: the SDK sends no create a second time."""
+        del request
+        return None
+
     def new_id(self, random: Random) -> str:
         """Make a prediction id: 26 characters of the newer alphabet."""
         return "".join(random.choices(ID_ALPHABET, k=ID_LENGTH))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from failover.core.ports import Inbound
     from failover.core.types import Create
+    from failover.core.verdict import Bill
 
 PROMPT = "a fox that nobody may read about"
 SECRET = "s3cr3t"
@@ -146,17 +147,17 @@ class TinyMemory:
     """What the process remembers, in plain sets."""
 
     def __init__(self) -> None:
-        self.failed: set[tuple[Hashable, bytes | None]] = set()
+        self.failed: dict[tuple[Hashable, bytes | None], Bill] = {}
         self.watches: dict[str, Watch] = {}
         self.versions: dict[str, str] = {}
         self.rerouted: set[str] = set()
         self.reached: dict[str, float] = {}
 
-    def exhausted(self, who: Callable[[], Hashable], request: Request) -> bool:
-        return (who(), request.body) in self.failed
+    def exhausted(self, who: Callable[[], Hashable], request: Request) -> Bill | None:
+        return self.failed.get((who(), request.body))
 
-    def note_exhausted(self, who: Hashable, request: Request) -> None:
-        self.failed.add((who, request.body))
+    def note_exhausted(self, who: Hashable, request: Request, bill: Bill) -> None:
+        self.failed[who, request.body] = bill
 
     def watch(self, job: Job) -> Watch:
         return self.watches.setdefault(job.id, Watch())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fakes import FAL_PRO, REPLICATE, REPLICATE_PRO, VERSION, World
+from fakes import FAL_PRO, REPLICATE, REPLICATE_PRO, VERSION, TinyCatalog, World
 from script import run
 from talk import (
     F_RESULT,
@@ -27,7 +27,7 @@ from talk import (
     reply,
 )
 
-from failover.core.types import Reply, Request, Trouble
+from failover.core.types import Endpoint, Reply, Request, Target, Trouble
 from failover.events import NotRerouted, ParamsDropped, Rerouted
 
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
@@ -328,3 +328,38 @@ def test_a_finished_jobs_server_error_is_a_failed_job() -> None:
 def test_a_connection_refused_slowly_is_not_tried_again() -> None:
     _, script = run(World(), fal_run(), gone(Trouble.CONNECT, 0.25), R_STARTING, R_DONE)
     assert script.sends[:2] == ["forward", f"send replicate/r1 {THERE}"]
+
+
+# --- several addresses of one model ---------------------------------------------------------------
+
+ALIAS = Endpoint("replicate", "official/flux-schnell", "image", official=True)
+
+
+class TwoAddresses(TinyCatalog):
+    """Replicate serves the model under two addresses."""
+
+    def targets(self, source: Endpoint, input: Any) -> tuple[Target, ...]:
+        return (*super().targets(source, input), Target("schnell", ALIAS))
+
+
+def _at_two_addresses() -> World:
+    world = World(attempts=9)
+    world.catalog = TwoAddresses()
+    world.pool = {"fal": ("f1",), "replicate": ("r1", "r2")}
+    return world
+
+
+def test_a_model_that_failed_is_not_tried_under_another_address_of_its_provider() -> None:
+    _, script = run(_at_two_addresses(), fal_run(), ERROR, ERROR)
+    assert script.sends == ["forward", f"send replicate/r1 {THERE}"]
+
+
+def test_another_address_is_tried_when_the_first_did_not_take_the_call() -> None:
+    steps = (ERROR, reply(404, {"detail": "no"}), R_STARTING, R_DONE)
+    _, script = run(_at_two_addresses(), fal_run(), *steps)
+    elsewhere = "POST /v1/models/official/flux-schnell/predictions"
+    assert script.sends[:3] == [
+        "forward",
+        f"send replicate/r1 {THERE}",
+        f"send replicate/r1 {elsewhere}",
+    ]

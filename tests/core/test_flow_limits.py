@@ -15,6 +15,7 @@ from talk import (
     WAYS,
     Way,
     fal_run,
+    fal_submit,
     gone,
     reply,
 )
@@ -240,7 +241,8 @@ def test_an_sdk_that_sends_again_starts_no_second_chain(way: Way) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent", "sends"), [("fal-client/1.0.3 (python)", []), ("python-httpx/0.28", ["forward unread"])]
+    ("agent", "sends"),
+    [("fal-client/1.0.3 (python)", []), ("python-httpx/0.28", ["forward unread"])],
 )
 @pytest.mark.parametrize("last", [gone(Trouble.RESET), reply(503)], ids=["both unknown", "first"])
 def test_fal_client_is_stopped_after_an_unknown_outcome(
@@ -256,6 +258,16 @@ def test_fal_client_is_stopped_after_an_unknown_outcome(
         assert isinstance(answer.reply, Reply)
         assert answer.reply.status == 504
         assert "nginx" not in answer.reply.body.decode()
+
+
+def test_after_outcomes_that_cost_nothing_an_sdk_may_send_again() -> None:
+    headers = {**fal_run().headers, "user-agent": "fal-client/1.0.3 (python)"}
+    for request in (fal_run()._replace(headers=headers), fal_submit()._replace(headers=headers)):
+        world = World()
+        run(world, request, ERROR, reply(503))
+        answer, script = run(world, request, ERROR)
+        assert answer.reply is ERROR
+        assert script.lines == ["emit NotRerouted resubmit", "forward unread"]
 
 
 @EVERY_WAY
