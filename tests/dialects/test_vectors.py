@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from needs import check_needs
+from needs import check_final, check_needs
 
 from failover.core.types import (
     Cancel,
@@ -193,6 +193,15 @@ def test_whether_a_success_is_one(provider: str, case: dict[str, Any]) -> None:
         inbound(provider).intact(_reply(case["reply"]), intent, frozenset(case.get("names", ())))
         is case["intact"]
     )
+
+
+@_each("stop")
+def test_what_ends_an_sdks_resending(provider: str, case: dict[str, Any]) -> None:
+    reply = inbound(provider).stop(_request(case))
+    if reply is not None:
+        check_final(provider, reply)
+        assert json.loads(reply.body)["error_type"] == reply.headers["x-fal-error-type"]
+    assert (reply and reply.status) == case["status"]
 
 
 @_each("answer")
