@@ -49,6 +49,9 @@ class Dialled(NamedTuple):
     url: str
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"Dialled({self.url})"  # crash reporters collect local variables (S13)
+
 
 def recognise(failover: Failover, request: Request, provider: str) -> Recognised | None:
     """Say what a request to a watched origin wants.
@@ -93,13 +96,12 @@ class Exchange:
     def dialled(self, effect: Send) -> Dialled:
         """Where a request of ours goes, with the key put in last."""
         request = effect.request
-        site = self.runtime.sites.outbound(request.origin)
-        provider = PROVIDERS[effect.provider]
-        headers = dict(request.headers)
-        headers["accept-encoding"] = "identity"
-        headers[provider.header] = self.runtime.keyring.credential(effect.provider, effect.key)
         query = f"?{request.query}" if request.query else ""
-        return Dialled(site.base + request.path + query, headers)
+        url = self.runtime.sites.outbound(request.origin).base + request.path + query
+        dialled = Dialled(url, {**request.headers, "accept-encoding": "identity"})
+        name = PROVIDERS[effect.provider].header
+        dialled.headers[name] = self.runtime.keyring.credential(effect.provider, effect.key)
+        return dialled
 
     def own_credential(self, key: str) -> tuple[str, str]:
         """The header that puts another key of the caller's provider in place of his."""

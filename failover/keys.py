@@ -21,7 +21,19 @@ SCHEMES = ("", "Key ", "Bearer ", "Token ", "key ", "bearer ", "token ")
 LEARNED_LIMIT = 1000
 
 
-class Secret:
+class _Unshared:
+    """What holds keys is neither pickled nor copied."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object) -> NoReturn:
+        kind = type(self).__name__.strip("_")
+        raise TypeError(f"a {kind} can't be pickled or copied; keep the settings it came from")
+
+    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _refuse
+
+
+class Secret(_Unshared):
     """One key. Its value comes out of `reveal` only."""
 
     __slots__ = ("__value", "_id")
@@ -44,10 +56,14 @@ class Secret:
     def __repr__(self) -> str:
         return f"Secret({self.id})"
 
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError("a Secret can't be pickled or copied; keep the settings it came from")
 
-    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _refuse
+class _Guarded(_Unshared, dict):  # type: ignore[type-arg]  # `Any` is slow to import
+    """Header values that would give a key away, to their provider; it shows their number only."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} guarded values>"
 
 
 def key_id(value: str) -> str:
@@ -64,7 +80,7 @@ def key_id(value: str) -> str:
     return hmac.new(b"failover:key-id:1", value.encode(), "sha256").hexdigest()[:16]
 
 
-class KeyRing:
+class KeyRing(_Unshared):
     """The keys of every provider.
 
     Args:
@@ -88,8 +104,8 @@ class KeyRing:
                 _listed(name, given[name]) if name in given else _from_environ(provider, environ)
             )
             self._keys[name] = tuple(Secret(text) for text in dict.fromkeys(texts))
-        self._values: dict[bytes, str] = {}
-        self._texts: dict[str | bytes, str] = {}
+        self._values: dict[bytes, str] = _Guarded()
+        self._texts: dict[str | bytes, str] = _Guarded()
         self._learned = 0
         for name, secrets in self._keys.items():
             for secret in secrets:

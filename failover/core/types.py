@@ -42,6 +42,11 @@ class Request(NamedTuple):
     replayable: bool = True
     timeout: float | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"Request({self.method} {self.origin}{self.path})"  # crash reporters show values (S13)
+        )
+
 
 class Reply(NamedTuple):
     """One HTTP reply.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("failover")
 QUIET_REASONS = ("resubmit",)
+WORDS = 256  # characters of one value at the most
 WITHHELD_LIMIT = 1000
 _withheld: set[tuple[str, str]] = set()  # told once for each host
 
@@ -37,7 +38,8 @@ def log_event(event: Event) -> None:
     """
     match event:
         case Rerouted():
-            logger.warning(
+            _say(
+                logging.WARNING,
                 "failover.rerouted model=%s from=%s to=%s reason=%s attempt=%d seconds=%.2f%s",
                 event.model,
                 event.source,
@@ -48,7 +50,8 @@ def log_event(event: Event) -> None:
                 " possible_duplicate=true" if event.possible_duplicate else "",
             )
         case ParamsDropped():
-            logger.info(
+            _say(
+                logging.INFO,
                 "failover.translated model=%s to=%s dropped=%s changed=%s",
                 event.model,
                 event.target,
@@ -56,24 +59,26 @@ def log_event(event: Event) -> None:
                 "; ".join(event.changed) or "-",
             )
         case Exhausted():
-            logger.error(
+            _say(
+                logging.ERROR,
                 "failover.exhausted model=%s attempts=%s seconds=%.2f",
                 event.model,
                 ",".join(event.attempts),
                 event.seconds,
             )
         case NotRerouted() if event.reason not in QUIET_REASONS:
-            logger.info(
+            _say(
+                logging.INFO,
                 "failover.not_rerouted provider=%s endpoint=%s reason=%s target=%s parameter=%s",
                 event.provider,
-                event.endpoint[:100],
+                event.endpoint,
                 event.reason,
                 event.target or "-",
                 event.parameter or "-",
             )
         case CooldownStarted():
             level = logging.ERROR if event.scope.startswith("key:") else logging.WARNING
-            logger.log(
+            _say(
                 level,
                 "failover.cooldown_started scope=%s reason=%s seconds=%.0f",
                 event.scope,
@@ -81,22 +86,37 @@ def log_event(event: Event) -> None:
                 event.seconds,
             )
         case CooldownEnded():
-            logger.info("failover.cooldown_ended scope=%s", event.scope)
+            _say(logging.INFO, "failover.cooldown_ended scope=%s", event.scope)
         case KeyWithheld():
             first = (event.provider, event.host) not in _withheld
             if first and len(_withheld) < WITHHELD_LIMIT:
                 _withheld.add((event.provider, event.host))
-            logger.log(
+            _say(
                 logging.WARNING if first else logging.DEBUG,
                 "failover.key_withheld provider=%s host=%s",
                 event.provider,
-                event.host[:100],
+                event.host,
             )
         case StoreFailed():
-            logger.warning(
-                "failover.store_failed operation=%s error=%s", event.operation, event.error_type
+            _say(
+                logging.WARNING,
+                "failover.store_failed operation=%s error=%s",
+                event.operation,
+                event.error_type,
             )
         case DefectFound():
-            logger.warning("failover.defect where=%s error=%s", event.where, event.error_type)
+            _say(
+                logging.WARNING, "failover.defect where=%s error=%s", event.where, event.error_type
+            )
         case _:
             pass
+
+
+def _say(level: int, message: str, *told: object) -> None:
+    """Log a line; words that came from outside can't break it or run on for ever (S15)."""
+    logger.log(level, message, *(_plain(one) if isinstance(one, str) else one for one in told))
+
+
+def _plain(text: str) -> str:
+    """Printable ASCII of a bounded length."""
+    return text[:WORDS].encode("unicode_escape").decode("ascii")[:WORDS]
