@@ -335,3 +335,14 @@ def test_another_own_key_that_serves_closes_what_was_open() -> None:
     world.pool["fal"] = ("f1", "f2")
     _, script = run(world, fal_run(), reply(429), F_RESULT)
     assert script.lines[-3:] == ["forward with f2", "success key:fal/f2", "emit CooldownEnded"]
+
+
+def test_an_answer_proves_the_network_for_ten_seconds() -> None:
+    at_once = ["forward", "failure host:fal connect"]
+    for later, proven in ((10.0, True), (10.5, False)):
+        world = World()
+        _, first = run(world, fal_run(), ERROR, R_STARTING, R_DONE)
+        assert first.sends[-1].startswith("send replicate")
+        world.time = world.memory.reached["replicate"] + later - 1.0
+        _, script = run(world, fal_run(), gone(Trouble.CONNECT), R_STARTING, R_DONE)
+        assert (script.lines[:2] == at_once) is proven
