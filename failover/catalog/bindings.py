@@ -92,6 +92,7 @@ def plan_input(
     *,
     implied: str | None = None,
     follows: bool = False,
+    facts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> InputPlan:
     """Join an endpoint's notations with its schema.
 
@@ -101,9 +102,12 @@ def plan_input(
         kind: The endpoint's kind.
         implied: A size that the endpoint always has, though no parameter says so ("720p").
         follows: With an input picture, the result has the picture's size.
+        facts: What is known of parameters beyond the schema: defaults and limits.
     """
     plan = InputPlan(schema, follows=follows)
-    properties = dict(parameters(schema))
+    properties = {
+        name: {**inner, **(facts or {}).get(name, {})} for name, inner in parameters(schema)
+    }
     slots: dict[str, list[tuple[int, str]]] = {}
     aliases: list[tuple[str, str]] = []
     for name, notation in notations.items():
@@ -250,7 +254,7 @@ def _pixel_parameters(
                 if isinstance(default, Mapping) and {"width", "height"} <= set(default)
                 else None
             )
-            least, most = _side_limits(inner["width"], inner["height"])
+            least, most = _side_limits(inner["width"], inner["height"], properties[name])
             return PixelParameters("width", "height", name, least, most, assumed)
     if roles.get("width") == "size:width" and roles.get("height") == "size:height":
         wide, tall = properties["width"], properties["height"]

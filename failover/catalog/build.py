@@ -86,6 +86,8 @@ def _endpoint(
     }
     if slug in rules["implied"]:
         entry["implied"] = rules["implied"][slug][0]
+    if slug in rules["facts"]:
+        entry["facts"] = {name: known for name, (known, _) in rules["facts"][slug].items()}
     if slug in rules["follows"]:
         entry["follows"] = True
     retired = rules["retired"].get(slug, [_retired(provider, schema)])[0]

@@ -202,6 +202,7 @@ class Catalog:
                 entry["kind"],
                 implied=entry.get("implied"),
                 follows=entry.get("follows", False),
+                facts=entry.get("facts"),
             )
         return plan
 

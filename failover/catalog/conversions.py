@@ -26,6 +26,8 @@ class _Invalid:
 
 
 INVALID: Final = _Invalid()
+AUTO: Final = "auto"
+"""The language that the model finds out itself; so it does when a target has no default."""
 
 
 class Written(NamedTuple):
@@ -138,10 +140,10 @@ def read_choice(value: Any, _spec: Spec) -> Any:
 
 
 def read_language(value: Any, _spec: Spec) -> Any:
-    """Read a language by its code or its English name; "auto" says nothing."""
+    """Read a language by its code or its English name, or "auto"."""
     if not isinstance(value, str):
         return INVALID
-    return None if word(value) in ("auto", "none", "") else code_of(value) or value.lower()
+    return AUTO if word(value) in ("auto", "none", "") else code_of(value) or value.lower()
 
 
 def read_media(value: Any, _spec: Spec) -> Any:
@@ -269,10 +271,11 @@ def write_choice(value: Any, spec: Spec) -> Written | None:
 
 
 def write_language(value: Any, spec: Spec) -> Written | None:
-    """Write a language by the code or the name that the target lists."""
+    """Write a language by the code or the name that the target lists, or its word for "auto"."""
     if spec.enum is None:
-        return Written(value) if "string" in spec.types else None
+        return Written(value) if "string" in spec.types and value != AUTO else None
     names = {word(name) for name in (value, *names_of(value))}
+    names |= {"none"} if value == AUTO else set()
     return next((Written(item) for item in spec.enum if word(item) in names), None)
 
 

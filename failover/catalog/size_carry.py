@@ -6,10 +6,12 @@ no fidelity turns a picture on its side.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 from typing import TYPE_CHECKING, Any, Final
 
 from failover.catalog.size_group import NO_DIFFERENCE, Choice, Reading
+from failover.catalog.sizes import Size
 from failover.catalog.work import Refused
 
 if TYPE_CHECKING:
@@ -47,18 +49,21 @@ def carry_size(work: Work, input: Mapping[str, Any], consumed: Mapping[str, Any]
         for name in group.names
         if input.get(name) is not None and name not in consumed
     }
+    work.size = said
     reading = group.read(said)
     if reading.invalid is not None:
         raise Refused("invalid", reading.invalid)
-    pictured = "image" in work.said
-    if pictured and work.source.follows:
-        for name in said:
-            work.drop(name)
-        return
-    other = None if pictured and work.target.follows else work.target.size
-    choice = other.choose(reading.size) if other is not None else None
+    if "image" in work.said and work.source.follows:
+        _drop(work, group, reading.ratio_by)
+        reading = _following(reading)
+    elif "image" in work.said and work.target.follows:
+        _lose_ratio(work, group, reading)
+        reading = _following(reading)
+    choice = work.target.size.choose(reading.size) if work.target.size is not None else None
     if choice is None:
-        _lose(work, group, reading)
+        _lose_ratio(work, group, reading)
+        if reading.area_by != reading.ratio_by:
+            _drop(work, group, reading.area_by)
         return
     _judge_ratio(work, group, reading, choice)
     _judge_area(work, group, reading, choice)
@@ -73,16 +78,24 @@ def misfits(group: SizeGroup, other: SizeGroup, input: Mapping[str, Any]) -> boo
     return choice is not None and choice.area_error > SAME_AREA
 
 
-def _lose(work: Work, group: SizeGroup, reading: Reading) -> None:
-    """Handle a size of which the target takes nothing: refused, unless it is the usual one."""
+def _following(reading: Reading) -> Reading:
+    """Return what is left of a size when the ratio is the input picture's: the tier."""
+    size = reading.size
+    whole = reading.area_by is not None and reading.area_by == reading.ratio_by
+    if size.pixels is not None or whole:
+        return Reading(Size(follows=True), None, None)
+    left = replace(size, ratio=None, follows=True, label=size.label.rpartition(" ")[2])
+    return Reading(left, None, reading.area_by)
+
+
+def _lose_ratio(work: Work, group: SizeGroup, reading: Reading) -> None:
+    """Handle a ratio that the target doesn't take: refused, unless it is the usual one."""
     usual = group.read({}).size
     kept = reading.size.follows or reading.size.ratio == usual.ratio
     if reading.ratio_by is not None and not kept and work.fidelity != "any":
         raise Refused("shape", reading.ratio_by)
     if not reading.size.follows:
         _drop(work, group, reading.ratio_by)
-    if reading.area_by != reading.ratio_by:
-        _drop(work, group, reading.area_by)
 
 
 def _drop(work: Work, group: SizeGroup, name: str | None) -> None:
@@ -91,8 +104,9 @@ def _drop(work: Work, group: SizeGroup, name: str | None) -> None:
         return
     work.drop(name)
     pixels = group.pixels
-    if pixels is not None and pixels.whole is None and name == pixels.width:
-        work.drop(pixels.height)
+    sides = (pixels.width, pixels.height) if pixels and pixels.whole is None else ()
+    if name in sides:
+        work.dropped += [side for side in sides if side != name and side in work.size]
 
 
 def _judge_ratio(work: Work, group: SizeGroup, reading: Reading, choice: Choice) -> None:
@@ -110,7 +124,10 @@ def _judge_ratio(work: Work, group: SizeGroup, reading: Reading, choice: Choice)
 
 
 def _off_pixels(size: Any, choice: Choice) -> bool:
-    return size.pixels is not None and choice.size.pixels != size.pixels
+    if size.pixels is None or choice.size.pixels == size.pixels:
+        return False
+    same_ratio = choice.ratio_error <= NO_DIFFERENCE and not choice.ratio_lost
+    return not (same_ratio and choice.area_error < NO_DIFFERENCE and not choice.area_lost)
 
 
 def _judge_area(work: Work, group: SizeGroup, reading: Reading, choice: Choice) -> None:

@@ -368,7 +368,10 @@ def _far(size: Size, got: Size) -> float:
     if wanted is None:
         return 0.0 if got.square_pixels() is None else 0.01
     area = got.square_pixels()
-    return UNKNOWN_AREA if area is None else abs(log(wanted / area))
+    if area is None:
+        apart = abs(log(wanted / MEGAPIXEL))
+        return UNKNOWN_AREA if apart < log(2.0) or size.short else apart
+    return abs(log(wanted / area))
 
 
 def _judge(size: Size, option: Choice) -> Choice:

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from failover.catalog.bindings import Binding, InputPlan, Said
-from failover.catalog.conversions import INVALID, word
+from failover.catalog.conversions import AUTO, INVALID, word
 from failover.catalog.private import private_reason
 from failover.catalog.size_carry import carry_size, misfits
-from failover.catalog.values import Refusal, Translation
+from failover.catalog.values import Reason, Refusal, Translation
 from failover.catalog.work import Refused, Work
 
 _SILENT: Final = frozenset({False, None, ""})
@@ -35,7 +35,9 @@ class PairPlan:
 
     `fixed` are the target's parameters that select the model's variant. `consumed` are the source's
     parameters that selected the model, and so are carried by the choice of target. `strays` are
-    the source's defaults of essential choices that the target can't take.
+    the source's defaults of essential choices that the target can't take. `needed` are concepts
+    that the caller must say, since the target would assume what the source doesn't, with the
+    reason for which it is refused otherwise.
     """
 
     source: InputPlan
@@ -44,20 +46,14 @@ class PairPlan:
     consumed: Mapping[str, Any]
     defaults: tuple[tuple[str, Binding, Any], ...]
     strays: tuple[tuple[str, Any, Any], ...] = ()
+    needed: tuple[tuple[str, Reason], ...] = ()
 
     def translate(self, input: Mapping[str, Any], fidelity: str) -> Translation | Refusal:
         """Translate one call. Never raises, whatever JSON the input holds."""
         work = Work(self.source, self.target, fidelity)
         try:
             _read(work, input, self.consumed)
-            for name, value in self.fixed.items():
-                work.sent[name] = value
-            for concept, binding, value in self.defaults:
-                if concept not in work.said:
-                    binding.assign(work.sent, value)
-            for name, value, sent in self.strays:
-                if name not in work.said:
-                    work.note(name, f"default {value}", sent)
+            self._settle_defaults(work)
             for concept, said in work.said.items():
                 _carry(work, concept, said)
             carry_size(work, input, self.consumed)
@@ -66,6 +62,19 @@ class PairPlan:
         except Refused as refused:
             return refused.refusal
         return Translation((work.sent,), tuple(work.dropped), tuple(work.changed))
+
+    def _settle_defaults(self, work: Work) -> None:
+        """Write what the model's variant and the source's defaults ask for."""
+        for name, reason in self.needed:
+            if name not in work.said and work.fidelity != "any":
+                raise Refused(reason, name)
+        work.sent.update(self.fixed)
+        for concept, binding, value in self.defaults:
+            if concept not in work.said:
+                binding.assign(work.sent, value)
+        for name, value, sent in self.strays:
+            if name not in work.said:
+                work.note(name, f"default {value}", sent)
 
     def misfits(self, input: Mapping[str, Any]) -> bool:
         """Tell whether the target's nearest size is not the one that a call means."""
@@ -88,32 +97,41 @@ def pair_plan(
         fixed: Parameters of the target that select the model's variant.
         consumed: Parameters of the source that select the model's variant.
     """
-    defaults = []
-    strays = []
+    defaults, strays = [], []
+    needed: list[tuple[str, Reason]] = []
     for concept, binding in target.by_concept.items():
-        own = source.by_concept.get(concept)
-        if own is None or own.name in consumed or own.concept.type != binding.concept.type:
-            value = 1 if concept == "count" and concept in target.defaults else None
-        else:
-            value = source.defaults.get(concept)
-        if concept == "count" and value is None:
-            value = 1
-        written = _default(binding, value, target.defaults.get(concept))
-        if written is not None:
+        value, usual = _usual(source, binding, consumed), target.defaults.get(concept)
+        written = _default(binding, value, usual, target.required)
+        if written is not None and concept == "count" and written != value:
+            needed.append((concept, "count"))
+        elif written is not None:
             defaults.append((concept, binding, written))
-        elif value is not None and binding.concept.loss == "essential":
-            usual = target.defaults.get(concept)
-            if usual != value and binding.name not in fixed:
-                strays.append((concept, value, "the target's" if usual is None else usual))
-    return PairPlan(source, target, fixed, consumed, tuple(defaults), tuple(strays))
+        elif binding.concept.type == "language" and value in (None, AUTO):
+            needed += [(concept, "essential")] if usual not in (None, AUTO) else []
+        elif value not in (None, usual) and binding.concept.loss == "essential":
+            strays.append((concept, value, "the target's" if usual is None else usual))
+    if "count" not in target.by_concept and source.defaults.get("count", 1) > 1:
+        needed.append(("count", "count"))
+    strays = [stray for stray in strays if target.by_concept[stray[0]].name not in fixed]
+    return PairPlan(source, target, fixed, consumed, tuple(defaults), tuple(strays), tuple(needed))
 
 
-def _default(binding: Binding, value: Any, own: Any) -> Any:
+def _usual(source: InputPlan, binding: Binding, consumed: Mapping[str, Any]) -> Any:
+    """Return what a source means when it is silent about a concept; one piece if it can't say."""
+    concept = binding.concept.name
+    own = source.by_concept.get(concept)
+    known = own is not None and own.name not in consumed
+    same = own is not None and own.concept.type == binding.concept.type
+    value = source.defaults.get(concept) if known and same else None
+    return 1 if value is None and concept == "count" else value
+
+
+def _default(binding: Binding, value: Any, own: Any, required: tuple[str, ...]) -> Any:
     """Return what to send for an unsaid value, or None to leave the target's own default."""
     loss = binding.concept.loss
     if value is None or loss == "transport" or not binding.concept.travels:
         return None
-    same = value == own
+    same = value == own or (value == "" and own is None and binding.name not in required)
     if binding.concept.type == "choice" and own is not None:
         same = word(value) == word(own)
     if same and loss != "shape":
@@ -226,6 +244,10 @@ def _lose(work: Work, said: Said, own: Binding, *, usual: bool, absent: bool) ->
         return
     if row.loss == "guard" and not absent:
         raise Refused("safety", said.name)
+    if said.value == AUTO and row.type == "language":
+        if not absent and work.target.defaults.get(row.name) is not None:
+            raise Refused("essential", said.name)
+        return
     empty = said.value in ("", False) if isinstance(said.value, str | bool) else False
     if not usual and not empty:
         if row.loss == "essential":

@@ -28,6 +28,7 @@ class Work:
     target: InputPlan
     fidelity: str
     said: dict[str, Said] = field(default_factory=dict)
+    size: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Any] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
