@@ -47,7 +47,7 @@ def write_standing(standing: Standing) -> str:
         JSON.
 
     Raises:
-        StoreError: it is too large.
+        StoreError: it is too large, or no JSON.
     """
     return _write({name: getattr(standing, name) for name in _STANDING}, MAX_STANDING)
 
@@ -109,7 +109,7 @@ def write_job(job: Job) -> str:
         JSON.
 
     Raises:
-        StoreError: it is too large.
+        StoreError: it is too large, or no JSON.
     """
     return _write({name: getattr(job, name) for name in _JOB}, MAX_JOB)
 
@@ -145,7 +145,10 @@ _JOB = tuple(field.name for field in fields(Job) if field.name != "input")
 
 
 def _write(values: dict[str, Any], limit: int) -> str:
-    text = json.dumps({"v": ROW_VERSION, **values}, separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps({"v": ROW_VERSION, **values}, separators=(",", ":"), allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise StoreError("a record holds what JSON can't") from error
     if len(text) > limit:
         raise StoreError(f"a record of {len(text)} characters is too large to be stored")
     return text

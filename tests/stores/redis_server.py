@@ -121,14 +121,12 @@ class RedisBench:
     def spoil_job(self, id: str, row: bytes) -> None:
         assert self.admin.set(f"{{failover}}:job:{id}", row, xx=True)
 
+    def rows(self) -> list[bytes]:
+        jobs = [self.admin.get(key) for key in self.admin.scan_iter("{failover}:job:*")]
+        return [*self.admin.hgetall("{failover}:standings").values(), *filter(None, jobs)]
+
     def raw(self) -> bytes:
-        found = []
-        for key in self.admin.scan_iter():
-            if self.admin.type(key) == b"hash":
-                found += [part for pair in self.admin.hgetall(key).items() for part in pair]
-            else:
-                found.append(self.admin.get(key))
-        return b"\n".join(found)
+        return b"\n".join([*self.rows(), *self.admin.scan_iter()])
 
 
 def _free_ports() -> tuple[int, int]:

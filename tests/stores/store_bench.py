@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCOPE = "model:fal/fal-ai/flux"
 RULE = Rule(threshold=3, base=10.0, cap=300.0)
 AT_ONCE = Rule(threshold=1, base=10.0, cap=300.0)
+PATIENT = 10.0  # seconds, for machines that are busy otherwise
 PROMPT = "a canary nobody may find"
 JOB = Job(
     id="764cabcf-b745-4b3e-ae38-1200304cf45b",
@@ -69,7 +70,7 @@ class SqliteRecipe:
     ahead: float = 0.0
 
     def open(self) -> Store:
-        return SqliteStore(self.path, clock=Clock(self.ahead))
+        return SqliteStore(self.path, clock=Clock(self.ahead), timeout=PATIENT)
 
 
 class Bench(Protocol):
@@ -89,6 +90,9 @@ class Bench(Protocol):
 
     def spoil_job(self, id: str, row: bytes) -> None:
         """Overwrite the record of a job."""
+
+    def rows(self) -> list[bytes]:
+        """Every record."""
 
     def raw(self) -> bytes:
         """Everything that is at rest."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from store_bench import JOB, SCOPE, Clock, SqliteRecipe, against, known
+from store_bench import JOB, PATIENT, SCOPE, Clock, SqliteRecipe, against, known
 from store_contract import SharedContract, StoreContract
 
 from failover.core.health import Entry
@@ -40,7 +40,7 @@ class SqliteBench:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.clock = Clock()
-        self.store = SqliteStore(path, clock=self.clock)
+        self.store = SqliteStore(path, clock=self.clock, timeout=PATIENT)
 
     def advance(self, seconds: float) -> None:
         self.clock.ahead += seconds
@@ -54,18 +54,14 @@ class SqliteBench:
     def spoil_job(self, id: str, row: bytes) -> None:
         self._execute("UPDATE job SET row = ? WHERE id = ?", row, id)
 
-    def raw(self) -> bytes:
-        """The live rows, and the bytes of the files once everything is in them."""
+    def rows(self) -> list[bytes]:
+        query = "SELECT CAST(row AS BLOB) FROM standing UNION ALL SELECT CAST(row AS BLOB) FROM job"
         with closing(sqlite3.connect(self.path)) as connection:
-            connection.text_factory = bytes
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            query = (
-                "SELECT CAST(row AS BLOB) FROM standing UNION ALL SELECT CAST(row AS BLOB) FROM job"
-            )
-            rows = [row for (row,) in connection.execute(query)]
+            return [row for (row,) in connection.execute(query)]
+
+    def raw(self) -> bytes:
         self.store.close()
-        return b"\n".join(rows) + b"".join(file.read_bytes() for file in _files(self.path))
+        return b"".join(file.read_bytes() for file in _files(self.path))
 
     def _execute(self, statement: str, *values: object) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
