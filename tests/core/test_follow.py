@@ -137,7 +137,8 @@ def test_an_owner_is_asked_once_a_second_however_often_the_caller_polls() -> Non
     quick = R_PROCESSING._replace(seconds=0.0)
     asked = 0
     for _ in range(50):
-        _, script = job.ask("/status", lambda _: quick)
+        got, script = job.ask("/status", lambda _: quick)
+        assert got.json()["status"] == "IN_PROGRESS"
         asked += len(script.sends)
         job.world.time += 0.1
     assert asked == 5
@@ -147,7 +148,8 @@ def test_an_owner_that_fails_is_not_asked_more_often() -> None:
     job = Moved("fal")
     asked = 0
     for _ in range(50):
-        _, script = job.ask("/status", lambda _: gone(Trouble.CONNECT, 0.0))
+        got, script = job.ask("/status", lambda _: gone(Trouble.CONNECT, 0.0))
+        assert got.json()["status"] == "IN_QUEUE"
         asked += len(script.sends)
         job.world.time += 0.1
     assert asked == 5
