@@ -98,9 +98,14 @@ class Schemas:
         return schema
 
     def filled(self, endpoint: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an input with the defaults that the endpoint would use."""
+        """Return an input with the defaults that the endpoint would use.
+
+        A default size gives way to a ratio that is given.
+        """
         fields = self.input(endpoint).get("properties", {})
         defaults = {name: spec["default"] for name, spec in fields.items() if "default" in spec}
+        if values.get("aspect_ratio"):
+            defaults.pop("size", None)
         return {**defaults, **{name: v for name, v in values.items() if v is not None}}
 
     def problems(self, endpoint: str, values: Mapping[str, Any], *, strict: bool) -> list[Problem]:
