@@ -15,8 +15,15 @@ from failover.policy import Model, Policy
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
-    from typing import Any
-
+    from failover import errors as errors
+    from failover import events as events
+    from failover import httpx as httpx
+    from failover import httpx2 as httpx2
+    from failover import listeners as listeners
+    from failover import requests as requests
+    from failover import sim as sim
+    from failover import stores as stores
+    from failover import testing as testing
     from failover.core.report import Attempt, Report
     from failover.errors import CatalogError, ConfigurationError, FailoverError, StoreError
     from failover.events import Event, Listener, Rerouted
@@ -49,15 +56,17 @@ _MODULES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name, or one of the front doors, when it is first used."""
-    from importlib import import_module  # noqa: PLC0415  # keeps `import failover` quick
+if not TYPE_CHECKING:  # else every misspelt name would have a type
 
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    if name in _MODULES:
-        return import_module(f"failover.{name}")
-    raise AttributeError(f"module 'failover' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import a public name, or one of the front doors, when it is first used."""
+        from importlib import import_module  # noqa: PLC0415  # keeps `import failover` quick
+
+        if name in _LATER:
+            return getattr(import_module(_LATER[name]), name)
+        if name in _MODULES:
+            return import_module(f"failover.{name}")
+        raise AttributeError(f"module 'failover' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

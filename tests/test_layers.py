@@ -41,7 +41,7 @@ LAYERS: dict[str, Layer] = {
     "errors": Layer(set()),
     "events": Layer(set()),
     "dialects": Layer({"failover.core", "failover.dialects", *COMMON}),
-    "catalog": Layer({"failover.core", "failover.catalog", "failover.errors"}),
+    "catalog": Layer({"failover.core", "failover.catalog", "failover.errors", "failover.policy"}),
     "stores": Layer({"failover.core", "failover.stores", *COMMON}, {"redis"}),
     "listeners": Layer({"failover.listeners", *COMMON}, {"prometheus_client", "opentelemetry"}),
     # the settings
@@ -53,8 +53,8 @@ LAYERS: dict[str, Layer] = {
     "_health_view": Layer({"failover.core", "failover.stores.contract"}),
     # front doors: core and one HTTP library each
     "_exchange": Layer({"failover._failover", "failover._runtime", "failover.dialects", *SHARED}),
-    "_httpx_family": Layer({"failover._failover", *SHARED}, {"anyio"}),
-    "_httpx_guard": Layer({"failover._failover", *SHARED}),
+    "_httpx_family": Layer({"failover._failover", "failover._httpx_doors", *SHARED}),
+    "_httpx_doors": Layer(SHARED, {"anyio"}),
     "_transports": Layer({"failover._failover", "failover._httpx_family"}),
     "httpx": Layer({"httpx", "failover._transports"}),
     "httpx2": Layer({"httpx2", "failover._transports"}),
@@ -66,8 +66,8 @@ LAYERS: dict[str, Layer] = {
     # the simulators know nothing of how we read the wire
     "sim": Layer({"failover.sim"}, {"trustme", "jsonschema", "failover.catalog.schemas"}),
 }
-OUTERMOST = {"__init__", "__main__", "_failover", "_runtime", "_wrap", "cli", "demo"}
-USERS = {"__main__", "cli", "demo"}  # they use the package as its users do
+OUTERMOST = {"__init__", "__main__", "_failover", "_runtime", "_wrap", "cli", "demo", "testing"}
+USERS = {"__main__", "cli", "demo", "testing"}  # they use the package as its users do
 TYPES_ONLY = {"failover.stores.contract", "failover._runtime", "failover._failover"}
 
 
@@ -132,7 +132,7 @@ def _problem(part: str, found: Import) -> str | None:
     module = found.module
     if module.startswith("."):
         return f"relative import {module}"
-    if module == "failover" and part not in USERS:
+    if module == "failover" and part not in USERS and not (part == "__init__" and found.typing):
         return "imports the package's public names"
     if module.split(".")[0] in sys.stdlib_module_names:
         return None
