@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from failover._sites import Sites
 from failover._telling import Telling
@@ -66,11 +67,13 @@ class Failover:
         self.keyring = KeyRing(keys)
         self.sites = Sites(base_urls or {}, os.environ)
         self.providers = _ordered(providers, self.keyring)
-        self.models = tuple(models)
+        self.models = _several("models", models)
         self.substitutes = {
             model: (others,) if isinstance(others, str) else tuple(others)
             for model, others in (substitutes or {}).items()
         }
+        if on_failover is not None and not callable(on_failover):
+            raise ConfigurationError("on_failover= takes a callable of one argument")
         self.telling = Telling(on_failover, _as_listeners(on_event), default=(_log,))
         self._store_setting = store if store is not None else os.environ.get("FAILOVER_STORE")
         self._runtime: Runtime | None = None
@@ -96,7 +99,19 @@ class Failover:
 
         shipped = Catalog.load()
         catalog = UserCatalog(shipped, self.models) if self.models else shipped
-        return Runtime(self, open_store(self._store_setting or "memory:"), catalog)
+        store = open_store(self._store_setting or "memory:")
+        if store.shared:
+            from failover.stores.guard import GuardedStore  # noqa: PLC0415  # memory needs none
+
+            store = GuardedStore(store, self._store_failed)
+        return Runtime(self, store, catalog)
+
+    def _store_failed(self, verb: str, error: Exception) -> None:
+        """Tell that the store did not do what it was asked."""
+        from failover.events import StoreFailed  # noqa: PLC0415  # keeps install() quick
+
+        name = type(error).__name__
+        self.telling.tell(StoreFailed(operation=verb, error_type=name, at=time.time()))
 
     def wrap(self, client: Any) -> Any:
         """Protect one client or session, without patching anything.
@@ -147,9 +162,7 @@ class Failover:
 def _ordered(providers: Iterable[str] | None, keyring: KeyRing) -> tuple[str, ...]:
     if providers is None:
         return keyring.providers()
-    if isinstance(providers, str):
-        raise ConfigurationError("providers= takes a list of names, such as ['fal', 'replicate']")
-    order = tuple(dict.fromkeys(providers))
+    order = tuple(dict.fromkeys(_several("providers", providers)))
     for name in order:
         if name not in PROVIDERS:
             known = ", ".join(PROVIDERS)
@@ -157,8 +170,15 @@ def _ordered(providers: Iterable[str] | None, keyring: KeyRing) -> tuple[str, ..
     return order
 
 
+def _several(name: str, given: Any) -> tuple[Any, ...]:
+    """What the user gave as a list."""
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise ConfigurationError(f"{name}= takes a list")
+    return tuple(given)
+
+
 def _as_listeners(on_event: Listener | Iterable[Listener]) -> tuple[Listener, ...]:
-    listeners = (on_event,) if callable(on_event) else tuple(on_event)
+    listeners = (on_event,) if callable(on_event) else _several("on_event", on_event)
     for listener in listeners:
         if not callable(listener):
             raise ConfigurationError("on_event= takes callables of one argument")
@@ -176,6 +196,8 @@ def _check(policy: object, models: tuple[object, ...], store: object) -> None:
         from failover.stores import check_spec  # noqa: PLC0415  # nothing to check for most users
 
         check_spec(store)
+    elif store is not None and not hasattr(store, "note_failure"):
+        raise ConfigurationError("store= takes a URL such as 'memory:', or a store")
 
 
 def _log(event: Event) -> None:

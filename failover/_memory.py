@@ -60,6 +60,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._exhausted: Recent[tuple[Hashable, bytes], tuple[float, Bill]] = Recent(1000)
+        self._resent_until = float("-inf")
         self._watches: Recent[str, Watch] = Recent(20_000)
         self._reached: dict[str, float] = {}
         self._slugs: Recent[str, str] = Recent(1000)
@@ -74,14 +75,15 @@ class Memory:
 
     @property
     def blank(self) -> bool:
-        """No call has failed everywhere yet."""
-        return not self._exhausted
+        """No call has failed everywhere lately."""
+        return time.monotonic() >= self._resent_until
 
     def note_exhausted(self, who: Hashable, request: Request, bill: Bill) -> None:
         """Remember that a call failed everywhere, and what it may have cost."""
         key = (who, _fingerprint(request))
         self._exhausted.drop(key)
         self._exhausted.put(key, (time.monotonic(), bill))
+        self._resent_until = time.monotonic() + RESUBMIT_WINDOW
 
     def watch(self, job: Job) -> Watch:
         """What was last seen of a job."""

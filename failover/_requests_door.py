@@ -172,10 +172,11 @@ class _Body(io.RawIOBase):
         kept: what was read; may still grow.
     """
 
+    rest: Any = None
+    error: Exception | None = None
+
     def __init__(self, kept: bytes | bytearray) -> None:
         self.kept = kept
-        self.rest: Any = None
-        self.error: Exception | None = None
         self._given = 0
 
     def readable(self) -> bool:

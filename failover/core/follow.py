@@ -21,6 +21,7 @@ from failover.core.types import (
     Failed,
     Intent,
     Job,
+    NoReply,
     Outcome,
     Pending,
     Phase,
@@ -87,18 +88,22 @@ def _as_cancelled(job: Job) -> Failed:
 
 
 def _cancel(ctx: Context, job: Job) -> Flow[Outcome]:
-    """Cancel at the owner; from then on the job is over for the caller, unless it had finished."""
+    """Cancel at the owner; from then on the job is over for the caller, unless it had finished.
+
+    An owner that can't be asked has cancelled nothing: the job is still pending, and is told so.
+    """
     watch = ctx.memory.watch(job)
     if watch.final and watch.outcome is not None:
         return watch.outcome
     dialect = ctx.dialect(job.provider)
     reply = yield from ask(Send(job.provider, job.key, dialect.cancel(job), CANCEL_TIMEOUT))
-    if isinstance(reply, Reply):
-        outcome = dialect.read(reply, Phase.CANCEL)
-        if isinstance(outcome, Pending) and outcome.ready:
-            return (yield from look(ctx, job, watch))
-        if isinstance(outcome, Done):
-            return watch.note(outcome, ctx.clock())
+    if isinstance(reply, NoReply) or reply.status >= 500 or reply.status == 429:
+        return Pending(running=True)
+    outcome = dialect.read(reply, Phase.CANCEL)
+    if isinstance(outcome, Pending) and outcome.ready:
+        return (yield from look(ctx, job, watch))
+    if isinstance(outcome, Done):
+        return watch.note(outcome, ctx.clock())
     yield from ask(SaveJob(replace(job, cancelled=True), JOB_TTL))
     return watch.note(_as_cancelled(job), ctx.clock())
 

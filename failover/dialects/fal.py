@@ -157,9 +157,7 @@ class Fal:
             case Poll():
                 return _status_reply(job, outcome, headers, stream=intent.stream)
             case Cancel():
-                cancelled = isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED
-                word = "CANCELLATION_REQUESTED" if cancelled else "ALREADY_COMPLETED"
-                return wire.json_reply(202 if cancelled else 400, {"status": word}, headers)
+                return _cancel_reply(outcome, headers)
         if isinstance(outcome, Failed):
             return error_reply(outcome, headers)
         if isinstance(outcome, Pending):
@@ -250,6 +248,15 @@ def _status_reply(job: Job, outcome: Outcome, headers: dict[str, str], *, stream
     if stream:
         return wire.sse_reply([{"data": wire.line(body)}], headers)
     return wire.json_reply(status, body, headers)
+
+
+def _cancel_reply(outcome: Outcome, headers: dict[str, str]) -> Reply:
+    if isinstance(outcome, Pending):
+        body = {"detail": "the request could not be cancelled; try again"}
+        return wire.json_reply(503, body, headers)
+    if isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED:
+        return wire.json_reply(202, {"status": "CANCELLATION_REQUESTED"}, headers)
+    return wire.json_reply(400, {"status": "ALREADY_COMPLETED"}, headers)
 
 
 def _read_result(reply: Reply) -> Outcome:

@@ -51,7 +51,10 @@ class Store(Protocol):
         """The store's clock in seconds since the epoch."""
 
     def standings(self) -> tuple[Standing, ...]:
-        """Every scope that is not clean (it counts failures, or has opened), for a snapshot."""
+        """Every scope that counts failures or has ever opened, for a snapshot.
+
+        A closed scope is among them: a report must name the generation in which its attempt began.
+        """
 
     def note_failure(self, evidence: Evidence) -> Standing:
         """Add a failure.

@@ -68,8 +68,8 @@ def release(table: Table, scope: str, generation: int) -> None:
 
 
 def unclean(standing: Standing) -> bool:
-    """Whether a standing belongs in a snapshot."""
-    return standing.count > 0 or standing.opened
+    """Whether a standing belongs in a snapshot; a closed scope does, for its generation."""
+    return standing.count > 0 or standing.generation > 0
 
 
 def _keep(table: Table, known: Standing | None, standing: Standing) -> None:

@@ -78,14 +78,22 @@ def test_a_cancel_of_an_ended_job_asks_nobody() -> None:
     assert script.lines == ["find job"]
 
 
-def test_a_cancel_at_a_dead_owner_still_ends_the_job_for_the_caller() -> None:
-    for bad in (SILENCE, ERROR, reply(404, {"detail": "Not found."})):
+def test_a_cancel_at_an_owner_that_does_not_know_the_job_ends_it_for_the_caller() -> None:
+    job = Moved("fal")
+    got, _ = job.ask("/cancel", reply(404, {"detail": "Not found."}), method="PUT")
+    assert got.status == 202
+    assert job.poll()[1]["status"] == "COMPLETED"
+    (record,) = job.world.jobs.values()
+    assert record.cancelled
+
+
+def test_a_cancel_that_nobody_heard_is_not_called_done() -> None:
+    for bad in (SILENCE, ERROR, reply(429, {"detail": "slow down"})):
         job = Moved("fal")
         got, _ = job.ask("/cancel", bad, method="PUT")
-        assert got.status == 202
-        assert job.poll()[1]["status"] == "COMPLETED"
+        assert got.status == 503
         (record,) = job.world.jobs.values()
-        assert record.cancelled
+        assert not record.cancelled
 
 
 # --- streams -------------------------------------------------------------------------------------
