@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -40,10 +39,3 @@ def stage(world: World) -> Iterator[Stage]:
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the waiting out of fal_client's retries."""
     monkeypatch.setattr("fal_client.client._get_retry_delay", lambda *_, **__: 0.0)
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """Let what a test leaves unclosed be that test's."""
-    yield
-    gc.collect()

@@ -21,7 +21,7 @@ MODEL = "black-forest-labs/flux-schnell"
 INPUT = {"prompt": "a fox", "aspect_ratio": "9:16", "seed": 7}
 PATIENCE = 5.0
 UNLIMITED = frozenset({"hang"})
-"""The SDK's asynchronous creations without a wait have no read timeout, whatever the client's is."""
+"""Creations without a wait have no read timeout in this SDK, whatever the client's is."""
 
 
 def made(stage: Stage) -> replicate.Client:
@@ -173,12 +173,12 @@ async def _model_create(client: replicate.Client, stage: Stage) -> Got:
 
 CALLS = (
     Call("replicate.run", "replicate", "run", run),
-    Call("replicate.run-nowait", "replicate", "queue", run_without_wait),
+    Call("replicate.run-nowait", "replicate", "queue", run_without_wait, UNLIMITED),
     Call("replicate.run-urls", "replicate", "run", run_for_urls),
-    Call("replicate.create-wait", "replicate", "queue", create_wait),
-    Call("replicate.create-reload", "replicate", "queue", create_reload),
-    Call("replicate.create-get", "replicate", "queue", create_get),
-    Call("replicate.model-create", "replicate", "queue", model_create),
+    Call("replicate.create-wait", "replicate", "queue", create_wait, UNLIMITED),
+    Call("replicate.create-reload", "replicate", "queue", create_reload, UNLIMITED),
+    Call("replicate.create-get", "replicate", "queue", create_get, UNLIMITED),
+    Call("replicate.model-create", "replicate", "queue", model_create, UNLIMITED),
     Call("replicate.model-create-held", "replicate", "run", model_create_held),
     Call("replicate.async.run", "replicate", "run", _in_loop(_run)),
     Call(

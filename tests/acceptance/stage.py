@@ -1,10 +1,12 @@
-"""What a call needs to be made: a world, the caller's own timeout, and how clients are protected."""
+"""What a call needs to be made: a world, the caller's timeout, and how clients are protected."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 import failover
 from acceptance.pictures import size_of
@@ -102,8 +104,6 @@ def quick(world: World) -> None:
 
 def fetched(stage: Stage, url: str) -> bytes:
     """Fetch a produced file as anybody would, without failover's help."""
-    import httpx
-
     with failover.paused(), httpx.Client() as client:
         return client.get(url).raise_for_status().content
 

@@ -1,4 +1,4 @@
-"""Nothing is wrong: every call is to the byte what it is without failover, and nobody else is asked."""
+"""Nothing is wrong: every call is to the byte what it was, and nobody else is asked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOKEN = re.compile(rb"(?<=/)[0-9A-Za-z_-]{20,}(?=[/.])")
 
 
 def requests_at(provider: Provider) -> list[tuple[bytes, bytes]]:
-    """What a provider received, to the byte, but for the ids it gave out itself and repeated polls."""
+    """What a provider received, to the byte, but for ids of its own and repeated polls."""
     seen: list[tuple[bytes, bytes]] = []
     for entry in provider.requests:
         head = TOKEN.sub(

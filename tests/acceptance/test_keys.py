@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import requests
 
+import failover
 from acceptance import fal_calls, plain_calls, replicate_calls
 from acceptance.stage import Stage, assert_nothing_wrong
 from failover.sim.http1 import Reply
@@ -44,8 +45,6 @@ def test_f54_the_sdk_alone_would_leak(stage: Stage) -> None:
     with stage.installed(), replicate_calls.client_of(stage) as client:
         (file,) = client.run(replicate_calls.MODEL, input=replicate_calls.INPUT)
         assert stage.world.leaks() == []
-        import failover
-
         with failover.paused():
             file.read()
     assert [(leak.owner, leak.where) for leak in stage.world.leaks()] == [("replicate", "head")]

@@ -359,9 +359,12 @@ def test_f38_a_waiting_replicate_caller_gets_his_own_providers_error(
 ) -> None:
     stage.world.replicate.fail(503)
     stage.world.fal.job_fails("infrastructure", hidden=hidden)
-    with stage.installed(), replicate_calls.client_of(stage) as client:
-        with pytest.raises(replicate.exceptions.ReplicateError) as caught:
-            client.run(replicate_calls.MODEL, input=replicate_calls.INPUT)
+    with (
+        stage.installed(),
+        replicate_calls.client_of(stage) as client,
+        pytest.raises(replicate.exceptions.ReplicateError) as caught,
+    ):
+        client.run(replicate_calls.MODEL, input=replicate_calls.INPUT)
     assert caught.value.status == 503
     assert len(stage.told("Exhausted")) == 1
 
@@ -402,9 +405,12 @@ HOOK = "https://hooks.example/done"
 
 def test_x12_a_call_with_a_webhook_stays_at_fal(stage: Stage) -> None:
     stage.world.fal.fail(503)
-    with stage.installed(), fal_calls.client_of(stage) as client:
-        with pytest.raises(fal_client.client.FalClientHTTPError) as caught:
-            client.submit(fal_calls.APP, arguments=fal_calls.ARGUMENTS, webhook_url=HOOK)
+    with (
+        stage.installed(),
+        fal_calls.client_of(stage) as client,
+        pytest.raises(fal_client.client.FalClientHTTPError) as caught,
+    ):
+        client.submit(fal_calls.APP, arguments=fal_calls.ARGUMENTS, webhook_url=HOOK)
     assert caught.value.status_code == 503
     assert stage.world.replicate.requests == []
     assert [event.reason for event in stage.told("NotRerouted")] == ["webhook"]
@@ -412,11 +418,14 @@ def test_x12_a_call_with_a_webhook_stays_at_fal(stage: Stage) -> None:
 
 def test_x12_a_call_with_a_webhook_stays_at_replicate(stage: Stage) -> None:
     stage.world.replicate.fail(503)
-    with stage.installed(), replicate_calls.client_of(stage) as client:
-        with pytest.raises(replicate.exceptions.ReplicateError) as caught:
-            client.predictions.create(
-                model=replicate_calls.MODEL, input=replicate_calls.INPUT, webhook=HOOK
-            )
+    with (
+        stage.installed(),
+        replicate_calls.client_of(stage) as client,
+        pytest.raises(replicate.exceptions.ReplicateError) as caught,
+    ):
+        client.predictions.create(
+            model=replicate_calls.MODEL, input=replicate_calls.INPUT, webhook=HOOK
+        )
     assert caught.value.status == 503
     assert stage.world.fal.requests == []
     assert [event.reason for event in stage.told("NotRerouted")] == ["webhook"]
@@ -425,18 +434,24 @@ def test_x12_a_call_with_a_webhook_stays_at_replicate(stage: Stage) -> None:
 def test_a_deployment_that_nobody_else_has_passes_through(stage: Stage) -> None:
     stage.world.replicate.deploy("acme/pictures", replicate_calls.MODEL)
     stage.world.replicate.fail(503)
-    with stage.installed(), replicate_calls.client_of(stage) as client:
-        with pytest.raises(replicate.exceptions.ReplicateError) as caught:
-            client.deployments.predictions.create("acme/pictures", input=replicate_calls.INPUT)
+    with (
+        stage.installed(),
+        replicate_calls.client_of(stage) as client,
+        pytest.raises(replicate.exceptions.ReplicateError) as caught,
+    ):
+        client.deployments.predictions.create("acme/pictures", input=replicate_calls.INPUT)
     assert caught.value.status == 503
     assert stage.world.fal.requests == []
 
 
 def test_a_model_that_nobody_else_has_passes_through(stage: Stage) -> None:
     stage.world.fal.fail(503)
-    with stage.installed(), fal_calls.client_of(stage) as client:
-        with pytest.raises(fal_client.client.FalClientHTTPError) as caught:
-            client.run("acme/house-style", arguments=fal_calls.ARGUMENTS)
+    with (
+        stage.installed(),
+        fal_calls.client_of(stage) as client,
+        pytest.raises(fal_client.client.FalClientHTTPError) as caught,
+    ):
+        client.run("acme/house-style", arguments=fal_calls.ARGUMENTS)
     assert caught.value.status_code == 503
     assert stage.world.replicate.requests == []
 

@@ -47,9 +47,12 @@ def test_a_blocking_caller_is_not_held_beyond_his_own_timeout(
     stage.world.replicate.pace = NEVER
     stage.world.fal.fail(503)
     started = time.monotonic()
-    with stage.installed(), fal_calls.client_of(stage) as client:
-        with pytest.raises(fal_client.client.FalClientHTTPError) as caught:
-            client.run(fal_calls.APP, arguments=fal_calls.ARGUMENTS, timeout=0.8)
+    with (
+        stage.installed(),
+        fal_calls.client_of(stage) as client,
+        pytest.raises(fal_client.client.FalClientHTTPError) as caught,
+    ):
+        client.run(fal_calls.APP, arguments=fal_calls.ARGUMENTS, timeout=0.8)
     assert caught.value.status_code == 503
     assert time.monotonic() - started < 1.6
     assert len(stage.world.replicate.submits) == 1
