@@ -110,8 +110,10 @@ class _Door(Exchange):
             return last_word(answer)
         response: Any = reply.native
         if response is None:
+            headers = {**reply.headers, "content-length": str(len(reply.body))}
+            stream = self.lib.ByteStream(reply.body)  # as from a wire, so that it can be streamed
             response = self.lib.Response(
-                reply.status, headers=dict(reply.headers), content=reply.body, request=self.native
+                reply.status, headers=headers, stream=stream, request=self.native
             )
         if report is not None:
             response.headers[HEADER] = report.header

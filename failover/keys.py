@@ -154,7 +154,7 @@ class KeyRing(_Unshared):
             self._values[spelled.encode()] = provider
             self._texts[spelled] = self._texts[spelled.encode()] = provider
 
-    def learn(self, provider: str, header: str) -> str:
+    def learn(self, provider: str, header: str | bytes) -> str:
         """Note the key that a caller's own request carries, so that it is guarded like ours.
 
         Args:
@@ -164,6 +164,8 @@ class KeyRing(_Unshared):
         Returns:
             The key's id; empty when there is no key.
         """
+        if isinstance(header, bytes):  # as requests lets callers give it
+            header = header.decode("latin-1")
         _, _, text = header.strip().rpartition(" ")
         if not text:
             return ""
