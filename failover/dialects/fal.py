@@ -253,7 +253,7 @@ def _status_reply(job: Job, outcome: Outcome, headers: dict[str, str], *, stream
 def _cancel_reply(outcome: Outcome, headers: dict[str, str]) -> Reply:
     if isinstance(outcome, Pending):
         body = {"detail": "the request could not be cancelled; try again"}
-        return wire.json_reply(503, body, headers)
+        return wire.json_reply(500, body, headers)
     if isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED:
         return wire.json_reply(202, {"status": "CANCELLATION_REQUESTED"}, headers)
     return wire.json_reply(400, {"status": "ALREADY_COMPLETED"}, headers)
