@@ -19,6 +19,7 @@ from failover.catalog import conversions
 from failover.catalog.concepts import CONCEPTS, Concept, ValueType, applies
 from failover.catalog.loras import PAIRS
 from failover.catalog.sizes import parse_word
+from failover.catalog.spelling import number_of, token
 
 Schema = Mapping[str, Any]
 
@@ -209,11 +210,11 @@ def fits(value: ValueType, schema: Schema) -> bool:
 def _is_numeric(types: frozenset[str], enum: tuple[Any, ...] | None) -> bool:
     if enum is None:
         return bool(types) and types <= _NUMERIC
-    return any(conversions.number_of(item) is not None for item in enum)
+    return any(number_of(item) is not None for item in enum)
 
 
 def _is_switch(enum: tuple[Any, ...] | None) -> bool:
-    words = {conversions.token(item) for item in enum or ()}
+    words = {token(item) for item in enum or ()}
     off = words & conversions.OFF_WORDS
     return bool(words) and bool(words <= _ON_WORDS | off) and len(words) > 1
 

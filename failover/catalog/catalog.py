@@ -57,7 +57,7 @@ class Catalog:
                 provider,
                 slug,
                 entry["kind"],
-                entry.get("version"),
+                None if entry.get("official") else entry.get("version"),
                 entry.get("official"),
                 entry.get("retired"),
             )
@@ -144,15 +144,16 @@ class Catalog:
 
     def is_open(self, endpoint: Endpoint) -> bool:
         """Tell whether an endpoint can be a target: not retired, known, and callable."""
-        if endpoint.retired is not None or endpoint.provider not in self._bound:
-            return False
-        if endpoint.slug not in self._bound[endpoint.provider]:
+        if endpoint.retired is not None or not self._is_bound(endpoint):
             return False
         return endpoint.official is not False or endpoint.version is not None
 
     def models(self) -> tuple[str, ...]:
         """Return every canonical model, sorted."""
         return tuple(sorted(self._models))
+
+    def _is_bound(self, endpoint: Endpoint) -> bool:
+        return endpoint.slug in self._bound.get(endpoint.provider, ())
 
     def endpoints_of(self, model: str) -> tuple[Endpoint, ...]:
         """Return every known endpoint of a model, each provider's primary id first."""
@@ -187,6 +188,8 @@ class Catalog:
         said: Any = input
         if not isinstance(said, Mapping):
             return Refusal("invalid")
+        if not self._is_bound(source) or not self._is_bound(target.endpoint):
+            return Refusal("no_schema")
         return self._pair(source, target).translate(said, fidelity)
 
     def plan(self, endpoint: Endpoint) -> InputPlan:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from failover.catalog.allowed import allowed
 from failover.catalog.languages import code_of, names_of
+from failover.catalog.spelling import number_of, token, word
 
 
 class _Invalid:
@@ -58,7 +59,6 @@ class Spec:
     schema: Mapping[str, Any] | None = None
 
 
-_NUMBER: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:s|sec|seconds|x)?\s*$")
 OFF_WORDS: Final = frozenset({"off", "none", "false", "no", "disabled", "transcribe", "0"})
 ON_WORDS: Final = (
     "on", "true", "auto", "standard", "regular", "balanced", "translate", "film", "medium", "fast",
@@ -72,31 +72,6 @@ _LEVELS: Final = {
 }
 _JSON_TYPES: Final = {str: "string", list: "array", dict: "object", bool: "boolean"}
 _MEDIA: Final = re.compile(r"^(https?://[^\s/]+|data:[\w.+-]+/)", re.IGNORECASE)
-
-
-def token(value: Any) -> str:
-    """Return the form in which two spellings of one word are equal: "Render 3D" is "render_3d"."""
-    return re.sub(r"[^a-z0-9]+", "", str(value).lower())
-
-
-_SYNONYMS: Final = {"jpg": "jpeg", "std": "standard", "automatic": "auto", "chunk": "segment"}
-
-
-def word(value: Any) -> str:
-    """Return a word's canonical form: its token, or the token of its synonym."""
-    plain = token(value)
-    return _SYNONYMS.get(plain, plain)
-
-
-def number_of(value: Any) -> float | None:
-    """Return the number in 8, "8", "8s" or 8.0, or None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value) if -1e15 < value < 1e15 else None
-    if isinstance(value, str) and len(value) < 40 and (match := _NUMBER.match(value)):
-        return float(match[1])
-    return None
 
 
 # Readers.

@@ -10,7 +10,8 @@ from dataclasses import replace
 from math import log
 from typing import TYPE_CHECKING, Any, Final
 
-from failover.catalog.size_group import NO_DIFFERENCE, Choice, Reading
+from failover.catalog.size_choice import NO_DIFFERENCE, Choice
+from failover.catalog.size_group import Reading
 from failover.catalog.sizes import Size
 from failover.catalog.work import Refused
 

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from failover.catalog.bindings import Binding, InputPlan, Said
-from failover.catalog.conversions import AUTO, INVALID, word
+from failover.catalog.conversions import AUTO, INVALID
 from failover.catalog.private import private_reason
 from failover.catalog.size_carry import carry_size, misfits
+from failover.catalog.spelling import word
 from failover.catalog.values import Reason, Refusal, Translation
 from failover.catalog.work import Refused, Work
 

@@ -13,7 +13,7 @@ Fidelity = Literal["exact", "close", "any"]
 
 Reason = Literal[
     "essential", "shape", "count", "safety", "exact", "required", "private_input",
-    "private_model", "unknown_parameter", "invalid",
+    "private_model", "unknown_parameter", "invalid", "no_schema",
 ]  # fmt: skip
 """Why a call can't go to a target.
 
@@ -23,6 +23,7 @@ exact: fidelity ``exact`` and something said would change. required: it wants so
 doesn't say. private_input, private_model: a file or model that only its own provider can read.
 unknown_parameter: fidelity ``exact`` and a parameter that the source's schema doesn't have.
 invalid: the call's own value is of a type that the source's schema doesn't allow.
+no_schema: the schema of the source or of the target is not known.
 """
 
 __all__ = [

@@ -42,6 +42,7 @@ def test_f14_ten_thousand_odd_bodies_never_raise() -> None:
             body[generator.random.choice(["x", "loras", "image_size", "\u2028", ""])] = (
                 chance.choice(ODD)
             )
+        CATALOG.targets(pair.source, body)
         for fidelity in ("close", "exact", "any"):
             answer = CATALOG.translate(pair.source, target_of(pair), body, fidelity=fidelity)
             seen[type(answer)] += 1

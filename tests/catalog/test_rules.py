@@ -257,8 +257,8 @@ def test_x14_models_that_live_at_one_provider_are_private() -> None:
 def test_x13_files_behind_a_providers_key_stay_there(scheme: str) -> None:
     call = {"prompt": "a fox", "image": scheme}
     assert translate("replicate", FLUX_REPLICATE, call) == Refusal("private_input", "image")
-    call = {"prompt": "a fox", "image_input": [IMAGE, scheme]}
-    answer = translate("replicate", "google/nano-banana", call)
+    several = {"prompt": "a fox", "image_input": [IMAGE, scheme]}
+    answer = translate("replicate", "google/nano-banana", several)
     assert answer == Refusal("private_input", "image_input")
 
 

@@ -85,7 +85,8 @@ def test_a_word_is_understood(text: str, role: str, facts: dict[str, Any]) -> No
 def test_words_depend_on_where_they_are() -> None:
     assert parse_word("4k", video=True).short == 2160  # type: ignore[union-attr]
     assert parse_word("0.25", megapixels=True).area == MEGAPIXEL / 4  # type: ignore[union-attr]
-    for value in ("0.25", "soft", True, None, [], "0:9", "1:0"):
+    values: tuple[Any, ...] = ("0.25", "soft", True, None, [], "0:9", "1:0")
+    for value in values:
         assert parse_word(value) is None
 
 
