@@ -65,7 +65,12 @@ def _check_fal(intent: Intent, outcome: Outcome, reply: Reply) -> None:
         body = json.loads(_events(reply)[-1]["data"]) if intent.stream else _json(reply)
         _check_status(body, 200 if intent.stream else reply.status, stream=intent.stream)
     elif isinstance(intent, Cancel):
-        assert _json(reply)["status"] in ("CANCELLATION_REQUESTED", "ALREADY_COMPLETED")
+        told = _json(reply)
+        if isinstance(outcome, Pending):
+            assert reply.status == 500
+            assert told["detail"]
+        else:
+            assert told["status"] in ("CANCELLATION_REQUESTED", "ALREADY_COMPLETED")
     elif isinstance(outcome, (Failed, Pending)):
         assert reply.status >= 400, "a result below 400 is taken for the output"
         assert _json(reply)["detail"]
