@@ -103,7 +103,7 @@ def _without(world: World, scene: Scene) -> str:
     try:
         scene.call(world)
     except Exception as error:  # noqa: BLE001  # shown, whatever it is
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:70]}"
     return "its picture"
 
 
