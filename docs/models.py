@@ -59,8 +59,7 @@ def _only(catalog: Catalog, endpoint: Endpoint, other: Endpoint) -> str:
     names = [
         name
         for name, binding in mine.by_parameter.items()
-        if binding.concept.name not in theirs.by_concept
-        and not (grouped and name in mine.grouped)
+        if binding.concept.name not in theirs.by_concept and not (grouped and name in mine.grouped)
     ]
     return ", ".join(sorted(names)) or "-"
 
