@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from failover.core.health import Entry, Standing, after_success
@@ -27,6 +28,7 @@ class HealthView:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._standings: dict[str, Standing] = {}
+        self._generations: Mapping[str, int] = {}  # replaced when it changes, so it can be kept
         self._against: set[str] = set()  # scopes that something is known against
         self._read_at = float("-inf") if store.shared else float("inf")
 
@@ -52,6 +54,8 @@ class HealthView:
         if known is not None and known.generation > standing.generation:
             return
         self._standings[standing.scope] = standing
+        if self._generations.get(standing.scope, 0) != standing.generation:
+            self._generations = {**self._generations, standing.scope: standing.generation}
         if standing.opened or standing.count:
             self._against.add(standing.scope)
         else:
@@ -61,8 +65,10 @@ class HealthView:
         """Close scopes that have served, each under the generation in which the attempt started."""
         now = self._store.now()
         for scope, generation in scopes.items():
-            if scope in self._standings:
-                self.keep(after_success(self._standings[scope], generation, now))
+            known = self._standings.get(scope)
+            if known is not None and generation >= known.generation:
+                after = after_success(known, generation, now)
+                self.keep(replace(after, generation=generation))  # a probe has a new one
 
     def entry(self, scope: str) -> Entry:
         """Whether a call may go to a scope, as far as is known here."""
@@ -75,6 +81,10 @@ class HealthView:
         """The generation to report under."""
         standing = self._standings.get(scope)
         return standing.generation if standing else 0
+
+    def generations(self) -> Mapping[str, int]:
+        """The generation of every scope as it is now; what is returned never changes."""
+        return self._generations
 
     def counted(self, scope: str) -> bool:
         """Whether a success would change anything."""

@@ -10,6 +10,8 @@ from failover.core.health import Entry
 from failover.core.walk import scopes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from failover.core.ports import Context
 
 PROBE_LEASE = 330.0
@@ -24,7 +26,7 @@ class Pass:
         probes: scopes for which this attempt is the only prober.
     """
 
-    generations: dict[str, int] = field(default_factory=dict)
+    generations: Mapping[str, int] = field(default_factory=dict)
     probes: tuple[str, ...] = ()
 
     def settle(self) -> Flow[None]:
@@ -46,7 +48,7 @@ def enter(ctx: Context, provider: str, slug: str, key: str) -> Flow[Pass | None]
         The pass, or None while any of the scopes is cooling.
     """
     if ctx.health.clear:
-        return Pass()
+        return Pass(ctx.health.generations())
     generations: dict[str, int] = {}
     probes: list[str] = []
     for scope in scopes_of(provider, slug, key):

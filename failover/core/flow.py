@@ -25,6 +25,7 @@ from failover.core.types import (
     Cause,
     Create,
     Endpoint,
+    Failed,
     Intent,
     NoReply,
     Phase,
@@ -58,15 +59,17 @@ def serve(ctx: Context, request: Request, intent: Intent, dialect: Inbound) -> F
         return (yield from follow(ctx, intent, dialect))
     if not ctx.quiet():
         return (yield from _create(Walk(ctx, request, intent, dialect)))
-    started = ctx.clock()
+    started, generations = ctx.clock(), ctx.health.generations()
     reply = yield FORWARD
     if is_served(ctx, dialect, intent, reply):
         return Answer(reply)
     walk = Walk(ctx, request, intent, dialect, started)
-    return (yield from _create(walk, reply))
+    return (yield from _create(walk, reply, Pass(generations)))
 
 
-def _create(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Answer]:
+def _create(
+    walk: Walk, reply: Reply | NoReply | None = None, passed: Pass | None = None
+) -> Flow[Answer]:
     """Serve a create; `reply` is what the caller's own provider said, if it was asked already."""
     ctx = walk.ctx
     if reply is None:
@@ -78,16 +81,17 @@ def _create(walk: Walk, reply: Reply | NoReply | None = None) -> Flow[Answer]:
             return Answer(stop or (yield from ask(Forward(read=False))))
         if ctx.health.stale():
             yield from ask(ReadHealth())
-    answer = yield from _ask_own(walk, reply)
+    answer = yield from _ask_own(walk, reply, passed)
     if answer is None:
         answer = yield from serve_elsewhere(walk)
     return answer or (yield from _give_up(walk))
 
 
-def _ask_own(walk: Walk, reply: Reply | NoReply | None) -> Flow[Answer | None]:
+def _ask_own(walk: Walk, reply: Reply | NoReply | None, passed: Pass | None) -> Flow[Answer | None]:
     """Ask the caller's own provider; None when the call should go elsewhere."""
     ctx = walk.ctx
-    key, passed = "", Pass()
+    key = ""
+    passed = passed or Pass(ctx.health.generations())
     if reply is None and not ctx.health.clear:
         walk.read()
         key = ctx.caller_key(walk.provider, walk.request)
@@ -140,8 +144,12 @@ def _verdict(walk: Walk, reply: Reply | NoReply) -> Verdict:
     if isinstance(reply, NoReply):
         return judge(replace(facts, trouble=reply.trouble))
     if 200 <= reply.status < 300:
-        served = is_served(walk.ctx, walk.dialect, walk.intent, reply)
-        return judge(replace(facts, status=reply.status, malformed=not served))
+        if is_served(walk.ctx, walk.dialect, walk.intent, reply):
+            return judge(replace(facts, status=reply.status))
+        outcome = walk.dialect.read(reply, Phase.RESULT)
+        if isinstance(outcome, Failed) and not (outcome.malformed or reply.truncated):
+            return judge(replace(facts, cause=outcome.cause, phase=Phase.RESULT))
+        return judge(replace(facts, status=reply.status, malformed=True))
     cause, asked = walk.dialect.cause(reply), _asked(reply)
     return judge(replace(facts, status=reply.status, cause=cause, asked=asked))
 

@@ -149,6 +149,9 @@ class Health(Protocol):
     def generation(self, scope: str) -> int:
         """The generation to report under."""
 
+    def generations(self) -> Mapping[str, int]:
+        """The generation of every scope as it is now; what is returned never changes."""
+
     def counted(self, scope: str) -> bool:
         """Whether a success would change anything."""
 

@@ -18,6 +18,8 @@ from failover.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from failover.core.health import Evidence, Standing
     from failover.core.ports import Context, Inbound
 
@@ -168,7 +170,7 @@ class Walk:
         key: str,
         reply: Reply | NoReply,
         asked: float | None,
-        generations: dict[str, int],
+        generations: Mapping[str, int],
     ) -> Flow[None]:
         """Note a failed send: in the trail, in the events and in the health of its scopes."""
         status = reply.status if isinstance(reply, Reply) else None
@@ -239,7 +241,7 @@ class Walk:
         )
 
     def succeeded(
-        self, provider: str, slug: str, key: str, generations: dict[str, int]
+        self, provider: str, slug: str, key: str, generations: Mapping[str, int]
     ) -> Flow[None]:
         """Note a send that served, where that changes anything."""
         health = self.ctx.health

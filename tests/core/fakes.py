@@ -118,6 +118,9 @@ class DictHealth:
     def generation(self, scope: str) -> int:
         return self.standings[scope].generation if scope in self.standings else 0
 
+    def generations(self) -> Mapping[str, int]:
+        return {scope: standing.generation for scope, standing in self.standings.items()}
+
     def counted(self, scope: str) -> bool:
         standing = self.standings.get(scope)
         return standing is not None and (standing.opened or standing.count > 0)

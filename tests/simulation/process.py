@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 
 class OpenStore(MemoryStore):
-    """A memory store that lets the watchmen look in."""
+    """A memory store that lets the watchmen look in.
+
+    Args:
+        clock: its clock.
+        number: whose it is; -1 when it is shared.
+    """
+
+    def __init__(self, clock: Callable[[], float], number: int) -> None:
+        super().__init__(clock=clock)
+        self.number = number
 
     def peek(self, scope: str) -> Standing | None:
         """What is kept about a scope."""

@@ -49,10 +49,11 @@ class HealthWatch:
         if not holds:
             self._world.violate(rule, text)
 
-    def flushed(self) -> None:
-        """The store is empty again."""
-        self.leases.clear()
-        self.counts.clear()
+    def flushed(self, number: int = -1) -> None:
+        """Every store is empty again, or that of one process."""
+        for known in (self.leases, self.counts):
+            for where in [where for where in known if number in (-1, where[0])]:
+                del known[where]  # type: ignore[arg-type]  # both are keyed alike
 
     def mood(self) -> str:
         """How healthy the world is, in a word."""
@@ -71,7 +72,7 @@ class HealthWatch:
         scope, now = evidence.scope, inner.now()
         self.touched[scope] = self._world.clock.now
         known = before or Standing(scope)
-        where = (id(inner), scope)
+        where = (inner.number, scope)
         asked = min(evidence.asked or 0.0, SERVER_CAP)
         late = evidence.generation < known.generation
         if late or _active(known, now):
@@ -112,7 +113,7 @@ class HealthWatch:
         if generation < before.generation:
             self._must("I12", before == after, f"a late success changed {before} to {after}")
             return
-        where = (id(inner), before.scope)
+        where = (inner.number, before.scope)
         self.leases.pop(where, None)
         self.counts.pop(where, None)
         clean = after is None or (not after.opened and after.count == 0)
@@ -131,7 +132,7 @@ class HealthWatch:
         if before is None or not before.opened:
             self._must("I11", admission.entry is Entry.GO, f"refused though {before}")
             return
-        where = (id(inner), before.scope)
+        where = (inner.number, before.scope)
         if _active(before, now):
             self._must("I14", admission.entry is Entry.REFUSED, f"admitted into {before}")
             return

@@ -71,6 +71,8 @@ def watch_effect(world: World, flight: Flight, effect: Any) -> None:
 def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
     now, found = world.clock.now, effect.evidence
     spoken = [hop for hop in flight.submits if found.scope in hop.allowed(now)]
+    if found.reason == "deadline":  # whatever would have become of a job nobody can wait for
+        spoken += [hop for hop in flight.submits if hop.job is not None and not hop.own]
     if not spoken:
         ended = [(hop.provider, hop.key, hop.truth(now).name) for hop in flight.submits]
         rule = "I17" if ":" in found.scope and found.scope.startswith(("host", "model")) and any(
@@ -81,6 +83,10 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
     known = max(hop.generations.get(found.scope, 0) for hop in spoken)
     if found.generation > known:
         world.violate("I12", f"{found} claims a later generation than {known}")
+    old = world.health.changed.get(found.scope, 0.0) < flight.started - REFRESH
+    timely = [hop for hop in spoken if not hop.panic and found.scope in hop.scopes]
+    if found.generation < known and old and timely and not flight.troubled:
+        world.violate("D5", f"{found} counts as late, and {known} is the generation")
     if not 1.0 <= found.jitter <= 1.25:
         world.violate("I13", f"{found} has a jitter that shortens")
     if any(not hop.silent for hop in spoken):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from hashlib import blake2b
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from failover.core import flow as core_flow
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from failover.core.report import Answer
     from failover.events import Event
 
-    from .plan import Order
+    from .plan import Order, Plan
 
 STORE_EFFECTS = (ReadHealth, NoteFailure, NoteSuccess, Admit, Release, FindJob, SaveJob)
 MAX_EVENTS = 60_000
@@ -57,10 +58,11 @@ class World:
     Args:
         seed: its name.
         record: keep every line of what happened.
+        plan: what happens, instead of what the seed would say.
     """
 
-    def __init__(self, seed: int, *, record: bool = False) -> None:
-        self.plan, self.random = draw(seed)
+    def __init__(self, seed: int, *, record: bool = False, plan: Plan | None = None) -> None:
+        self.plan, self.random = draw(seed) if plan is None else (plan, Random(seed))
         self.clock = Clock()
         self.skews: dict[int, float] = {}  # how far a process' wall clock is off
         self.jumped_at = float("-inf")
@@ -87,7 +89,7 @@ class World:
     # --- processes and their stores -----------------------------------------------------------
 
     def _store(self, number: int) -> OpenStore:
-        return OpenStore(clock=lambda: self.store_clock(number))
+        return OpenStore(lambda: self.store_clock(number), number)
 
     def store_clock(self, number: int) -> float:
         """The store's clock: Redis' own, or that of the host, or of the process."""
@@ -192,7 +194,7 @@ class World:
                 for flight in call.flights:
                     flight.alive = False
         if self.stores.pop(process.number, None) is not None:
-            self.health.flushed()
+            self.health.flushed(process.number)
         self.network.forget(process.number)
         self.processes[process.number] = self._process(process.number)
 

@@ -1,0 +1,61 @@
+"""What the simulation has found, each as the smallest schedule that shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from failover.core.settings import Settings
+
+from .plan import FOREVER, START, Order, Plan, Spell, Weather
+from .world import World
+
+NAMES = ("fal", "replicate", "fal-two")
+
+
+def calm(*spells: Spell) -> Weather:
+    """A provider at which nothing but the given goes wrong."""
+    return Weather(list(spells), 0.0, (1.0, 1.0), 30.0)
+
+
+def order(at: float, process: int = 0, **more: Any) -> Order:
+    """A call to fal, by a client that sends it once."""
+    given = {"sdk": "fal-stream", "provider": "fal", "key": "fal-k0", "timeout": 60.0, **more}
+    return Order(START + at, process, f"call-{at:.0f}", model="fox", **given)
+
+
+def run(weather: dict[str, Weather], *orders: Order, store: str = "memory", **more: Any) -> World:
+    """Run a schedule of two processes."""
+    plan = Plan(
+        seed=0,
+        processes=2,
+        store=store,
+        settings=Settings(**{"providers": NAMES, **more}),
+        keys={name: (f"{name}-k0",) for name in NAMES},
+        weather={name: weather.get(name, calm()) for name in NAMES},
+        orders=list(orders),
+    )
+    return World(0, record=True, plan=plan).run()
+
+
+def submits(world: World, name: str) -> int:
+    """How many submits a provider has seen."""
+    return sum(world.providers[name].submits.values())
+
+
+def test_a_provider_that_failed_again_after_it_had_recovered_is_left_alone_again() -> None:
+    """A report without its generation counted as late, so nothing could cool a second time."""
+    spells = [Spell(START, START + 50, "429"), Spell(START + 300, FOREVER, "429")]
+    at = [0, 1, 100, 200, 310, 312, 314]
+    world = run({"fal": calm(*spells)}, *(order(second) for second in at))
+    assert world.violations == []
+    assert submits(world, "fal") == 4  # at 0, 100, 200 and 310; it cools from 0 and from 310 on
+
+
+def test_a_new_process_can_report_a_provider_that_others_have_seen_recover() -> None:
+    """The generation of a closed scope must reach a process that never saw it open."""
+    spells = [Spell(START, START + 50, "429"), Spell(START + 300, FOREVER, "429")]
+    calls = [order(second) for second in (0, 100)]
+    calls += [order(second, 1) for second in (310, 312, 314)]
+    world = run({"fal": calm(*spells)}, *calls, store="shared")
+    assert world.violations == []
+    assert submits(world, "fal") == 3  # at 0, 100 and 310
