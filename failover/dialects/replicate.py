@@ -43,6 +43,7 @@ API = "https://api.replicate.com"
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u
 ID_LENGTH = 26
 MAX_WAIT = 60.0
+OWN_FAULTS = (Cause.PROVIDER, Cause.NEVER_RAN)
 _WAIT = re.compile(r"\s*wait(?:\s*=\s*(\d{1,4}))?\s*", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -97,14 +98,15 @@ class Replicate:
         return Asked(slug, body["input"], version, body.get("stream") is True, closed)
 
     def intact(self, reply: Reply, intent: Create, names: frozenset[str]) -> bool:
-        """A create reply is a prediction with an id and a status."""
+        """A create reply is a prediction that did not fail by Replicate's own fault while held."""
         del intent, names
         body = wire.json_object(reply.body)
-        return (
-            body is not None
-            and isinstance(body.get("id"), str)
-            and isinstance(body.get("status"), str)
-        )
+        if body is None or not isinstance(body.get("id"), str):
+            return False
+        if body.get("status") not in ("failed", "aborted"):
+            return isinstance(body.get("status"), str)
+        outcome = _read_prediction(body)
+        return not isinstance(outcome, Failed) or outcome.cause not in OWN_FAULTS
 
     def cause(self, reply: Reply) -> Cause:
         """Say whose fault an error reply is."""

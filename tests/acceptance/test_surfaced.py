@@ -14,7 +14,7 @@ import replicate
 import requests
 
 from acceptance import fal_calls, plain_calls, replicate_calls
-from acceptance.stage import OTHER, Call, assert_nothing_wrong
+from acceptance.stage import OTHER, Call, assert_nothing_wrong, assert_right_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -385,6 +385,19 @@ def test_f36_a_job_that_replicate_ended_is_over_for_a_fal_caller(stage: Stage, e
         with pytest.raises(fal_client.client.FalClientHTTPError):
             handle.get()
     assert len(stage.world.replicate.submits) == 1
+
+
+@pytest.mark.parametrize("name", ["replicate.run", "replicate.async.run", "httpx.replicate-wait"])
+def test_f38_a_job_that_fails_while_its_caller_is_held_is_made_elsewhere(
+    stage: Stage, name: str
+) -> None:
+    stage.world.replicate.job_fails("infrastructure")
+    (call,) = (call for call in CALLS_BY_NAME if call.name == name)
+    with stage.installed():
+        assert_right_pictures(stage, call.make(stage))
+    assert (len(stage.world.replicate.submits), stage.world.fal.billed) == (1, 1)
+    assert [event.reason for event in stage.told("Rerouted")] == ["job-failed"]
+    assert_nothing_wrong(stage)
 
 
 def test_f36_a_poll_that_fails_says_nothing_about_the_job(stage: Stage) -> None:

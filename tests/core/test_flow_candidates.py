@@ -8,6 +8,7 @@ import pytest
 from fakes import FAL_PRO, REPLICATE, REPLICATE_PRO, VERSION, TinyCatalog, World
 from script import run
 from talk import (
+    F_COMPLETED,
     F_RESULT,
     F_SUBMITTED,
     FAL_OUTPUT,
@@ -363,3 +364,25 @@ def test_another_address_is_tried_when_the_first_did_not_take_the_call() -> None
         f"send replicate/r1 {THERE}",
         f"send replicate/r1 {elsewhere}",
     ]
+
+
+# --- a job that fails while its caller is held ----------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["failed", "aborted"])
+def test_a_held_job_that_failed_by_its_providers_fault_is_made_elsewhere(status: str) -> None:
+    error = "Prediction interrupted; please retry (code: PA)"
+    held = reply(201, {**PREDICTION, "status": status, "error": error})
+    answer, script = run(World(), replicate(wait=5), held, F_SUBMITTED, F_COMPLETED, F_RESULT)
+    assert isinstance(answer.reply, Reply)
+    assert answer.reply.json()["status"] == "succeeded"
+    (event,) = script.of(Rerouted)
+    assert event.reason == "job-failed"
+
+
+@pytest.mark.parametrize("error", ["NSFW content detected.", "Invalid prompt (E006)", "odd words"])
+def test_a_held_job_that_failed_by_its_callers_fault_is_his(error: str) -> None:
+    held = reply(201, {**PREDICTION, "status": "failed", "error": error})
+    answer, script = run(World(), replicate(wait=5), held)
+    assert answer.reply is held
+    assert script.sends == ["forward"]
