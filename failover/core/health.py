@@ -95,7 +95,7 @@ class Standing:
     def remaining(self, now: float) -> float:
         """Seconds until the scope may be probed; 0.0 when it may now."""
         age = now - self.set_at
-        return self.length - age if -CLOCK_SLACK <= age < self.length else 0.0
+        return self.length - age if self.opened and -CLOCK_SLACK <= age < self.length else 0.0
 
 
 def after_failure(standing: Standing | None, evidence: Evidence, now: float) -> Standing:
