@@ -8,7 +8,7 @@ the same bytes.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from failover._exchange import (
@@ -29,6 +29,8 @@ from failover.core.types import NoReply, Reply, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+PIECE = 4096  # bytes unpacked at a time, since they may become a thousand times as many
 
 
 class _Door(Exchange):
@@ -82,6 +84,8 @@ class _Door(Exchange):
     def read_reply(self, response: Any, raw: bytes, seconds: float) -> Reply:
         """Put a whole reply into our words."""
         body = _decoded(self.lib, response, raw)
+        if body is None:
+            return self.streaming_reply(response, seconds)
         return Reply(response.status_code, response.headers, body, response, seconds)
 
     def cut_reply(
@@ -138,17 +142,22 @@ def _header(response: Any, name: bytes) -> bytes:
     return b""
 
 
-def _decoded(lib: Any, response: Any, raw: bytes) -> bytes:
-    """The body without its content encoding; empty if it can't be decoded."""
+def _decoded(lib: Any, response: Any, raw: bytes) -> bytes | None:
+    """The body without its content encoding; empty if it can't be decoded, None if too large."""
     encoding = _header(response, b"content-encoding")
     if not encoding:
         return raw
+    pieces = (raw[at : at + PIECE] for at in range(0, len(raw), PIECE))
+    body = bytearray()
     try:
         headers = {"content-encoding": encoding.decode("ascii")}
-        content = lib.Response(200, headers=headers, content=raw).content
+        for chunk in lib.Response(200, headers=headers, content=pieces).iter_bytes():
+            body += chunk
+            if len(body) > REPLY_LIMIT:
+                return None
     except Exception:  # noqa: BLE001  # the caller will meet the same error when he reads it
         return b""
-    return bytes(content)
+    return bytes(body)
 
 
 def _replay(lib: Any, chunks: list[bytes], rest: Any, error: Exception | None) -> Any:
@@ -249,7 +258,7 @@ class SyncDoor(_Door):
         collected = bytearray()
         truncated = False
         try:
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():
                 collected += chunk
                 if len(collected) > REPLY_LIMIT or time.monotonic() - start > limit:
                     truncated = True
@@ -258,7 +267,7 @@ class SyncDoor(_Door):
             return no_reply(error, time.monotonic() - start)
         finally:
             response.close()
-        return _ours(response, collected, time.monotonic() - start, truncated=truncated)
+        return _ours(self.lib, response, collected, time.monotonic() - start, truncated=truncated)
 
 
 class AsyncDoor(_Door):
@@ -336,21 +345,26 @@ class AsyncDoor(_Door):
         collected = bytearray()
         truncated = False
         try:
-            async for chunk in response.aiter_bytes():
-                collected += chunk
-                if len(collected) > REPLY_LIMIT or time.monotonic() - start > limit:
-                    truncated = True
-                    break
+            async with aclosing(response.aiter_raw()) as chunks:
+                async for chunk in chunks:
+                    collected += chunk
+                    if len(collected) > REPLY_LIMIT or time.monotonic() - start > limit:
+                        truncated = True
+                        break
         except Exception as error:  # noqa: BLE001  # an alternative that breaks off is a failed one
             return no_reply(error, time.monotonic() - start)
         finally:
             await response.aclose()
-        return _ours(response, collected, time.monotonic() - start, truncated=truncated)
+        return _ours(self.lib, response, collected, time.monotonic() - start, truncated=truncated)
 
 
-def _ours(response: Any, body: bytearray, seconds: float, *, truncated: bool) -> Reply | NoReply:
+def _ours(
+    lib: Any, response: Any, raw: bytearray, seconds: float, *, truncated: bool
+) -> Reply | NoReply:
     """A reply to a request of ours; a redirect is not followed and not passed on (S10)."""
     if 300 <= response.status_code < 400:
         return NoReply(Trouble.REDIRECTS, ConnectionError("redirect"), seconds)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, bytes(body), None, seconds, truncated)
+    body = _decoded(lib, response, bytes(raw))
+    truncated = truncated or body is None
+    return Reply(response.status_code, headers, body or b"", None, seconds, truncated)

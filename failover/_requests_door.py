@@ -1,12 +1,7 @@
-"""The front door for requests: an adapter's `send`, with the flow in between.
-
-requests reads its replies through urllib3; a reply that was read to be judged is given back as a
-urllib3 response over the same bytes, so that content encodings and cookies work as ever.
-"""
+"""The front door for requests: an adapter's `send`, with the flow in between."""
 
 from __future__ import annotations
 
-import io
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +17,7 @@ from failover._exchange import (
     recognise,
     run,
 )
+from failover._requests_bodies import KeptBody, decoded, urllib3_response
 from failover._sites import PORTS
 from failover.core.effects import Effect, Forward, Send, Sleep
 from failover.core.report import HEADER, Answer
@@ -165,43 +161,6 @@ def _read_timeout(timeout: Any) -> float | None:
     return float(timeout) if isinstance(timeout, (int, float)) else None
 
 
-class _Body(io.RawIOBase):
-    """Bytes that were read already, then the rest of the reply, or the error it broke off with.
-
-    Args:
-        kept: what was read; may still grow.
-    """
-
-    rest: Any = None
-    error: Exception | None = None
-
-    def __init__(self, kept: bytes | bytearray) -> None:
-        self.kept = kept
-        self._given = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1) -> bytes:
-        end = len(self.kept) if size is None or size < 0 else self._given + size
-        data = bytes(self.kept[self._given : end])
-        self._given += len(data)
-        if data and size not in (None, -1):
-            return data
-        if self.error is not None:
-            raise self.error
-        if self.rest is None:
-            return data
-        amount = None if size in (None, -1) else size
-        more: bytes = self.rest.read(amount, decode_content=False)
-        return data + more
-
-    def close(self) -> None:
-        if self.rest is not None:
-            self.rest.close()
-        super().close()
-
-
 class _Door(Exchange):
     """One request on its way through an adapter."""
 
@@ -263,8 +222,8 @@ class _Door(Exchange):
 
     def _read(self, response: Any, start: float) -> Reply:
         raw, read = response.raw, bytearray()
-        kept = _Body(read)
-        again = _urllib3_response(raw, response.status_code, raw.headers, kept)
+        kept = KeptBody(read)
+        again = urllib3_response(raw, response.status_code, raw.headers, kept)
         try:
             for chunk in raw.stream(CHUNK, decode_content=False):
                 read += chunk
@@ -276,15 +235,15 @@ class _Door(Exchange):
         response.raw = again
         seconds = time.monotonic() - start
         whole = kept.error is None and kept.rest is None
-        body = _decoded(response, bytes(read)) if whole else b""
+        body = decoded(response, bytes(read)) if whole else b""
         return Reply(
             response.status_code,
             response.headers,
-            body,
+            body or b"",
             response,
             seconds,
             truncated=kept.error is not None,
-            streaming=kept.rest is not None,
+            streaming=kept.rest is not None or body is None,
         )
 
     def _send(self, effect: Send) -> Reply | NoReply:
@@ -320,7 +279,7 @@ class _Door(Exchange):
             return last_word(answer)
         response: Any = reply.native
         if response is None:
-            raw = _urllib3_response(None, reply.status, reply.headers, _Body(reply.body))
+            raw = urllib3_response(None, reply.status, reply.headers, KeptBody(reply.body))
             response = self.adapter.build_response(self.native, raw)
         if report is not None:
             response.headers[HEADER] = report.header
@@ -331,36 +290,6 @@ class _Door(Exchange):
 def _is_stream(response: Any) -> bool:
     kind = response.headers.get("content-type") or ""
     return response.status_code < 300 and kind.startswith("text/event-stream")
-
-
-def _urllib3_response(old: Any, status: int, headers: Any, body: _Body) -> Any:
-    from http import HTTPStatus  # noqa: PLC0415  # only where a reply is rebuilt
-
-    from urllib3 import HTTPHeaderDict, HTTPResponse  # noqa: PLC0415  # comes with requests
-
-    known = status in HTTPStatus.__members__.values()
-    return HTTPResponse(
-        body=body,
-        headers=HTTPHeaderDict(headers),
-        status=status,
-        version=old.version if old is not None else 11,
-        reason=old.reason if old is not None else (HTTPStatus(status).phrase if known else ""),
-        preload_content=False,
-        decode_content=False,
-        original_response=getattr(old, "_original_response", None),
-        enforce_content_length=False,
-    )
-
-
-def _decoded(response: Any, raw: bytes) -> bytes:
-    """The body without its content encoding; empty if it can't be decoded."""
-    if not response.headers.get("content-encoding"):
-        return raw
-    again = _urllib3_response(None, response.status_code, response.raw.headers, _Body(raw))
-    try:
-        return bytes(again.read(decode_content=True))
-    except Exception:  # noqa: BLE001  # the caller will meet the same error when he reads it
-        return b""
 
 
 def _collect(response: Any, start: float, limit: float) -> Reply | NoReply:

@@ -58,7 +58,10 @@ LAYERS: dict[str, Layer] = {
     "_transports": Layer({"failover._failover", "failover._httpx_family"}),
     "httpx": Layer({"httpx", "failover._transports"}),
     "httpx2": Layer({"httpx2", "failover._transports"}),
-    "_requests_door": Layer({"failover._failover", *SHARED}, {"requests", "urllib3"}),
+    "_requests_bodies": Layer(SHARED, {"urllib3"}),
+    "_requests_door": Layer(
+        {"failover._failover", "failover._requests_bodies", *SHARED}, {"requests", "urllib3"}
+    ),
     "requests": Layer({"requests", "failover._failover", "failover._requests_door"}),
     # the patch
     "_import_hook": Layer(set()),

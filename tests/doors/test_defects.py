@@ -45,7 +45,7 @@ DOORSTEP = {
     "_Door.answer",
     "run",
     "run_async",
-    "_Body.close",  # by the garbage collector
+    "KeptBody.close",  # by the garbage collector
 }
 LISTENING = {"/_failover.py", "/listeners/logging.py"}  # what a listener raises is only logged
 
