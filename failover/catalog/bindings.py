@@ -226,12 +226,13 @@ def _word_parameter(
 ) -> WordParameter:
     megapixels = name == "megapixels"
     words: dict[Any, Word] = {}
+    meant = schema.get("meant", {})
     for value in enum_of(schema) or _listed(schema):
         preset = PRESETS.get(value) if object_of(schema) is not None else None
         word = (
             pixels_word(*preset)
             if preset
-            else parse_word(value, video=video, megapixels=megapixels)
+            else parse_word(meant.get(value, value), video=video, megapixels=megapixels)
         )
         if word is not None:
             words[value] = word
@@ -256,12 +257,14 @@ def _pixel_parameters(
             )
             least, most = _side_limits(inner["width"], inner["height"], properties[name])
             return PixelParameters("width", "height", name, least, most, assumed)
-    if roles.get("width") == "size:width" and roles.get("height") == "size:height":
-        wide, tall = properties["width"], properties["height"]
+    by_side = {note: name for name, note in roles.items() if note in ("size:width", "size:height")}
+    if len(by_side) == 2:
+        width, height = by_side["size:width"], by_side["size:height"]
+        wide, tall = properties[width], properties[height]
         least, most = _side_limits(wide, tall)
         both = (wide.get("default"), tall.get("default"))
         default = (int(both[0]), int(both[1])) if all(both) else None  # type: ignore[arg-type]
-        return PixelParameters("width", "height", None, least, most, default)
+        return PixelParameters(width, height, None, least, most, default)
     return None
 
 

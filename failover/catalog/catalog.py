@@ -109,7 +109,7 @@ class Catalog:
         for parameter, allowed in fixed.items():
             said = input.get(parameter)
             value = properties.get(parameter, {}).get("default") if said is None else said
-            if value not in allowed:
+            if value is not None and value not in allowed:
                 return False
         return True
 

@@ -170,9 +170,9 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "voice", "choice", "essential",
         "voice_id voice speaker voice_setting.voice_id custom_voice_id",
     ),
-    _row("style", "choice", "essential", "style style_type"),
+    _row("style", "choice", "essential", "style style_type style_name"),
     _row("style_preset", "choice", "essential", "style_preset"),
-    _row("variant", "choice", "essential", "model model_variant model_type version"),
+    _row("variant", "choice", "essential", "model model_variant model_type model_name version"),
     _row("emotion", "choice", "tuning", "emotion voice_setting.emotion"),
     _row("image_set", "choice", "essential", "sequential_image_generation"),
     _row("background", "choice", "essential", "background"),
@@ -182,7 +182,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
     _row("chunk_level", "choice", "tuning", "chunk_level timestamp"),
     _row(
         "generate_audio", "flag", "essential",
-        "generate_audio generate_audio_switch audio sound_effect_switch",
+        "generate_audio generate_audio_switch audio audio_enabled sound_effect_switch",
     ),
     _row("language", "language", "tuning", "language language_code custom_audio_language"),
     _row("language_boost", "language", "tuning", "language_boost"),
@@ -203,14 +203,18 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "duration seconds seconds_total duration_seconds",
         tolerance=0.25,
     ),
-    _row("frames", "integer", "shape", "num_frames frames video_length", tolerance=0.25),
+    _row(
+        "frames", "integer", "shape",
+        "num_frames frames video_length frame_num length@video", tolerance=0.25,
+    ),
     _row("doublings", "number", "shape", "times_to_interpolate", tolerance=0.0),
     _row("fps", "number", "shape", "fps frames_per_second frame_rate target_fps"),
     _row(
         "upscale_factor",
         "number",
         "shape",
-        "upscale_factor scale_factor scale@upscalers upscale@upscalers outscale",
+        "upscale_factor scale_factor scale@upscalers upscale@upscalers upsample_scale "
+        "outscale",
         tolerance=0.25,
     ),
     # How it is made.
@@ -220,7 +224,7 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "integer",
         "tuning",
         "num_inference_steps steps num_steps sample_steps inference_steps steps_num "
-        "number_of_steps infer_steps",
+        "number_of_steps infer_steps denoise_steps",
     ),
     _row(
         "guidance",
@@ -239,11 +243,13 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
         "tuning",
         "prompt_optimizer enhance_prompt prompt_upsampling expand_prompt enable_prompt_expansion "
         "magic_prompt_option enhance_prompt_mode optimize_prompt prompt_expansion "
-        "prompt_enhancement prompt_enhancer",
+        "prompt_enhancement prompt_enhancer use_prompt_enhancer extend_prompt",
     ),
     _row("acceleration", "flag", "tuning", "acceleration go_fast fast_mode"),
     _row("interpolate", "flag", "tuning", "interpolator_model interpolate_output"),
     _row("face_enhance", "flag", "tuning", "face_enhance face_upsample face face_upscale"),
+    _row("thinking", "flag", "tuning", "use_thought enable_thinking"),
+    _row("noise_reduction", "flag", "tuning", "noise_reduction need_noise_reduction"),
     _row("web_search", "flag", "tuning", "enable_web_search google_search"),
     _row("quality", "choice", "tuning", "quality"),
     _row("watermark", "flag", "tuning", "apply_watermark add_watermark watermark"),
@@ -257,7 +263,10 @@ CONCEPTS: Final[tuple[Concept, ...]] = (
     ),
     _row("format", "choice", "tuning", "audio_setting.format audio_format output_format format"),
     _row("output_quality", "number", "tuning", "output_quality output_compression"),
-    _row("sample_rate", "integer", "tuning", "sample_rate audio_setting.sample_rate"),
+    _row(
+        "sample_rate", "integer", "tuning",
+        "sample_rate audio_setting.sample_rate sample_rate_hertz",
+    ),
     _row("bitrate", "integer", "tuning", "bitrate audio_setting.bitrate"),
     _row("channel", "choice", "tuning", "channel audio_setting.channel"),
     # Safety.

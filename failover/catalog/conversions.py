@@ -250,8 +250,10 @@ def write_language(value: Any, spec: Spec) -> Written | None:
     if spec.enum is None:
         return Written(value) if "string" in spec.types and value != AUTO else None
     names = {word(name) for name in (value, *names_of(value))}
-    names |= {"none"} if value == AUTO else set()
-    return next((Written(item) for item in spec.enum if word(item) in names), None)
+    found = next((Written(item) for item in spec.enum if word(item) in names), None)
+    if found is None and value == AUTO:
+        return next((Written(item) for item in spec.enum if word(item) == "none"), None)
+    return found
 
 
 def write_media(value: Any, spec: Spec) -> Written | None:

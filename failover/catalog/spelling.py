@@ -6,7 +6,14 @@ import re
 from typing import Any, Final
 
 _NUMBER: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*(?:s|sec|seconds|x)?\s*$")
-_SYNONYMS: Final = {"jpg": "jpeg", "std": "standard", "automatic": "auto", "chunk": "segment"}
+_SYNONYMS: Final = {
+    "jpg": "jpeg",
+    "std": "standard",
+    "automatic": "auto",
+    "chunk": "segment",
+    "1": "mono",  # a number of audio channels
+    "2": "stereo",
+}
 
 
 def token(value: Any) -> str:
