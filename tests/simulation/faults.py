@@ -122,7 +122,7 @@ FATES: dict[str, Fault] = {
     "fails": Fault("job-fails", 500, bill="A", scope="model", kind="typed"),
     "never-ran": Fault("job-never-ran", 503, bill="R", scope="model", kind="never-ran"),
     "bad-input": Fault("job-bad-input", 422, bill="A", own=STOP, elsewhere=STOP),
-    "policy": Fault("job-policy", 422, bill="A", own=STOP, elsewhere=STOP, kind="policy"),
+    "nsfw": Fault("job-policy", 422, bill="A", own=STOP, elsewhere=STOP, kind="policy"),
     "hangs": Fault("job-hangs", None, Trouble.READ_TIMEOUT, bill="U", scope="slow", accepts=True),
     "lost": Fault("job-lost", 404, bill="A"),
 }

@@ -121,7 +121,8 @@ class Hop:
     def paid(self, now: float) -> bool:
         """Whether it may have been billed and still did not serve."""
         found = self.truth(now)
-        if self.own and found.name in ("job-fails", "job-never-ran"):
+        told = getattr(self.reply, "status", 0)
+        if self.own and found.name in ("job-fails", "job-never-ran") and told >= 500:
             return False  # a server error told to a blocking caller is not billed
         return found is not OK and found.paid
 

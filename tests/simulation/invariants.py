@@ -46,6 +46,11 @@ INVARIANTS: dict[str, Invariant] = {
         "the sends of a call are bounded: by the policy, by one repeat after an outcome that may "
         "have been billed, and for all attempts of a client together by their number plus the rest"
     ),
+    "I2-pass": Invariant(
+        "nor is the pass-through made when an earlier send may have been billed and no repeat is "
+        "left",
+        "the pass-through of a call whose own provider cools does not look at the bill",
+    ),
     "I3": Invariant("no attempt starts after the deadline; the answer comes soon after it"),
     "I4": Invariant("a job nobody can wait for is cancelled"),
     "I4-crash": Invariant(
@@ -56,6 +61,10 @@ INVARIANTS: dict[str, Invariant] = {
     "I7": Invariant("nothing is sent after a submit that serves"),
     "I8": Invariant("if nobody serves, the caller gets what his own provider said"),
     "I9": Invariant("no submit follows on a refusal that is the caller's own, or a policy's"),
+    "I9-pass": Invariant(
+        "nor the pass-through, after an alternative's refusal for the sake of a policy",
+        "the pass-through of a call whose own provider cools does not look at it",
+    ),
     "I10": Invariant("at most one live probe of a scope, over all processes"),
     "I11": Invariant("no wedge: an expired scope admits somebody"),
     "I12": Invariant("a report of an older generation changes nothing but a Retry-After"),
@@ -86,7 +95,10 @@ INVARIANTS: dict[str, Invariant] = {
     "TRUTH": Invariant("what the caller gets was made for this call; a success stays as it came"),
     "SEC": Invariant("a send carries a key of its provider, goes to it, and holds no secret"),
     "STOP-SDK": Invariant(
-        "a client is told not to send again after an unknown outcome", "no stop signals yet"
+        "fal_client is told not to send again once an unknown outcome was followed by another send"
+    ),
+    "STOP-OPENAI": Invariant(
+        "so is openai", "its dialect does not exist yet"
     ),
     "END": Invariant("every schedule comes to an end"),
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUN, QUEUE, API = "https://fal.run", "https://queue.fal.run", "https://api.replicate.com"
 MAX_POLLS = 60
+FAL_CLIENT = ("fal-run", "fal-queue", "fal-stream")
 ATTEMPTS = {"fal-run": 10, "fal-queue": 10, "fal-stream": 1, "openai-like": 3}
 
 
@@ -64,6 +65,8 @@ def client(order: Order) -> Sdk:
 
 def _request(order: Order, method: str, origin: str, path: str, **more: Any) -> Request:
     headers = {"authorization": credential(order.provider, order.key), **more.pop("headers", {})}
+    if order.sdk in FAL_CLIENT:
+        headers["user-agent"] = "fal-client/1.0.3 (python)"
     return Request(method, origin, path, headers=headers, timeout=order.timeout, **more)
 
 

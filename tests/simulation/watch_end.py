@@ -10,7 +10,7 @@ from failover.core.types import Create, Mode
 
 from .faults import NEXT, OK
 from .scene import MODELS, PROVIDERS, family
-from .sdk import attempts
+from .sdk import FAL_CLIENT, attempts
 from .watch_sends import USEFUL, cools, limit, standing
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def judge_flight(world: World, flight: Flight) -> None:
     if not isinstance(flight.intent, Create):
         return
     if not flight.submits:
-        world.violate("I8", "nobody was asked")
+        _judge_stop(world, flight)
         return
     if flight.resubmit:
         if flight.answer.reply is not flight.submits[-1].reply:
@@ -37,6 +37,27 @@ def judge_flight(world: World, flight: Flight) -> None:
     _judge_answer(world, flight)
     _judge_evidence(world, flight)
     _judge_abandoned(world, flight)
+
+
+def _judge_stop(world: World, flight: Flight) -> None:
+    """Nobody was asked: only a client that sends again after an unknown outcome is told so."""
+    assert flight.answer is not None
+    if flight.call.order.sdk not in FAL_CLIENT or not _doubtful(flight.call, flight):
+        world.violate("LIVE", "nobody was asked")
+    elif getattr(flight.answer.reply, "status", 0) != 504:
+        world.violate("STOP-SDK", f"the client was told {flight.answer.reply}")
+
+
+def _doubtful(call: Call, before: Flight | None = None) -> Flight | None:
+    """The first flight that made a second submit after one that may have been billed."""
+    for flight in call.flights:
+        if flight is before:
+            return None
+        submits = flight.submits
+        elsewhere = len({hop.provider for hop in submits}) > 1
+        if elsewhere and any(hop.fault.bill == "U" for hop in submits):
+            return flight
+    return None
 
 
 def _plain(hop: Hop) -> bool:
@@ -190,6 +211,13 @@ def judge_call(world: World, call: Call) -> None:
             world.violate("TRUTH", f"{order.tag} got {call.output}")
     seen = sum(provider.submits[order.tag] for provider in world.providers.values())
     rest = len(call.process.settings.providers) + len(world.plan.keys[order.provider]) - 2
+    doubtful = _doubtful(call)
+    if doubtful is not None and order.sdk in FAL_CLIENT and doubtful.answer is not None:
+        later = call.flights[call.flights.index(doubtful) + 1 :]
+        unserved = isinstance(doubtful.intent, Create) and call.output is None
+        soon = [one for one in later if one.submits and one.started < doubtful.started + 60.0]
+        if unserved and soon and any(isinstance(one.intent, Create) for one in soon):
+            world.violate("STOP-SDK", f"{order.tag} was submitted again")
     if seen > attempts(order) + max(rest, call.process.settings.attempts):
         world.violate("I2", f"{seen} submits for {order.tag} by {order.sdk}")
 

@@ -29,8 +29,8 @@ def limit(flight: Flight) -> float | None:
         return deadline
     if timeout is None:
         return None
-    own = [hop for hop in flight.submits if hop.own and isinstance(hop.reply, NoReply)]
-    timed_out = any("timeout" in str(hop.fault.trouble) for hop in own)
+    own = [hop for hop in flight.submits if _plain(hop) and not hop.panic]
+    timed_out = any("timeout" in str(getattr(hop.reply, "trouble", "")) for hop in own)
     return timeout * 2 if timed_out else timeout
 
 
@@ -223,13 +223,14 @@ def _allowed(world: World, flight: Flight, hop: Hop) -> None:
         truth = one.truth(now)
         if truth is OK:
             world.violate("I7", f"{hop.provider} after {one.provider} had served")
-        if one.verdict(now) == STOP and not panic:
-            world.violate("I9", f"{hop.provider} was asked after {one.provider}: {truth.name}")
+        if one.verdict(now) == STOP:
+            world.violate("I9-pass" if panic else "I9", f"{hop.provider} was asked after {one.provider}: {truth.name}")
         if one.panic:
             world.violate("I14", f"{hop.provider} was asked after the pass-through")
     paid = [one.truth(now).name for one in before if one.paid(now)]
     if len(paid) > (1 if settings.on_unknown == "failover" else 0):
-        world.violate("I2", f"{hop.provider} was asked after {paid}")
+        rule = "I2-pass" if panic else "I2"
+        world.violate(rule, f"{hop.provider} was asked after {paid}")
     again = [one for one in before if one.fault.again]
     sends = len(before) - min(1, len(again)) + (0 if panic else 1)
     if sends > settings.attempts:

@@ -130,7 +130,7 @@ _ERRORS = {
     "fails": "Director: unexpected error handling prediction (E1001)",
     "never-ran": "Prediction could not start (code: PA)",
     "bad-input": "ValueError: width must be smaller",
-    "policy": "NSFW content detected",
+    "nsfw": "NSFW content detected",
 }
 
 
