@@ -8,7 +8,6 @@ installing twice, or again after somebody else replaced the method, does the rig
 
 from __future__ import annotations
 
-import sys
 import threading
 from contextlib import contextmanager
 
@@ -160,13 +159,16 @@ def _hook_requests(adapters: Any) -> None:
     _wrap(adapters.HTTPAdapter, "send", sending)
 
 
+_doors: dict[str, Any] = {}  # whole modules only; sys.modules shows one that is half imported
+
+
 def _door(name: str) -> Any:
     """A front door, imported when the first request comes by."""
-    module = sys.modules.get(f"failover.{name}")
+    module = _doors.get(name)
     if module is None:
         from importlib import import_module  # noqa: PLC0415  # keeps install() quick
 
-        module = import_module(f"failover.{name}")
+        module = _doors[name] = import_module(f"failover.{name}")
     return module
 
 
