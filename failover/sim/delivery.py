@@ -51,8 +51,8 @@ class Delivery:
         elif self.bytes_per_second is None:
             yield from pieces_of(self.reply, head_only=head_only)
         else:
-            yield head_of(Reply(self.reply.status, self.reply.headers, self.reply.whole()))
             body, size = self.reply.whole(), max(1, int(self.bytes_per_second / 20))
+            yield head_of(Reply(self.reply.status, self.reply.headers, body))
             for start in range(0, len(body), size):
                 pause(size / self.bytes_per_second)
                 yield body[start : start + size]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOO_LATE = {"stream": {"cut-body", "schemaless", "null", "half-json"}}
 """What strikes when the caller already has a piece of the answer: then nothing can be done."""
 CALLERS_PATIENCE = 0.6  # seconds of the timeout of a caller whose provider hangs
-SPREAD = 8
+SPREAD = 10
 GATEWAY = b"<html><body>The gateway has given up.</body></html>"
 
 

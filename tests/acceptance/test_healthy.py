@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import fal_client
@@ -163,6 +164,20 @@ def test_x04_once_a_stream_has_begun_nobody_else_is_asked(stage: Stage, lib: Any
             with pytest.raises(lib.RemoteProtocolError):
                 list(reply.iter_raw())
     assert len(stage.world.fal.submits) == 1
+    assert stage.world.replicate.requests == []
+
+
+@pytest.mark.parametrize("lib", [httpx, httpx2], ids=lambda lib: lib.__name__)
+def test_x04_a_stream_arrives_as_it_is_sent(stage: Stage, lib: Any) -> None:
+    stage.world.fal.slow(1500, on="stream")
+    with stage.installed(), lib.Client(headers=plain_calls.fal_headers(stage)) as client:
+        url = f"{plain_calls.RUN_URL}/stream"
+        with client.stream("POST", url, json=fal_calls.ARGUMENTS) as reply:
+            started = time.monotonic()
+            pieces = [(time.monotonic() - started, piece) for piece in reply.iter_raw()]
+    assert b"images" in b"".join(piece for _, piece in pieces)
+    assert len(pieces) > 2
+    assert pieces[0][0] < pieces[-1][0]
     assert stage.world.replicate.requests == []
 
 
