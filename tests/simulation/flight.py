@@ -172,6 +172,7 @@ class Flight:
     cleared: set[str] = field(default_factory=set)
     probes: dict[str, int] = field(default_factory=dict)
     answer: Answer | None = None
+    saved: bool = False  # where its job runs has been remembered
     refused: bool = False  # the store did not let it in somewhere
     resubmit: bool = False  # recognised as sent again: passed through once
     troubled: bool = False  # the store failed under it

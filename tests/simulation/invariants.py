@@ -97,8 +97,6 @@ INVARIANTS: dict[str, Invariant] = {
     "STOP-SDK": Invariant(
         "fal_client is told not to send again once an unknown outcome was followed by another send"
     ),
-    "STOP-OPENAI": Invariant(
-        "so is openai", "its dialect does not exist yet"
-    ),
+    "STOP-OPENAI": Invariant("so is openai", "its dialect does not exist yet"),
     "END": Invariant("every schedule comes to an end"),
 }

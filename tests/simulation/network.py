@@ -216,4 +216,6 @@ class Network:
 
     def forget(self, teller: int | None = None) -> None:
         """A store, or everybody's, has lost what it knew."""
-        self.waits = {key: value for key, value in self.waits.items() if teller not in (None, key[1])}
+        self.waits = {
+            key: value for key, value in self.waits.items() if teller not in (None, key[1])
+        }

@@ -249,6 +249,8 @@ def _weather(random: Random, name: str, keys: tuple[str, ...], end: float) -> We
         spells.append(_spell(random, name, keys, end, 1.0 if random.random() < 0.7 else 0.5))
         if random.random() < 0.3:
             spells.append(_spell(random, name, keys, end, 0.7))
+        if random.random() < 0.3:
+            spells.append(_relapse(random, spells[0], end))
     elif kind == "flaky":
         spells += [_spell(random, name, keys, end, 0.15) for _ in range(5)]
     polls = random.choice((0.1, 0.5, 1.0)) if kind == "polls" else 0.0
@@ -256,9 +258,13 @@ def _weather(random: Random, name: str, keys: tuple[str, ...], end: float) -> We
     return Weather(spells, polls, pace, asks, random.choice((2, 40, 40, 40)))
 
 
-def _spell(
-    random: Random, name: str, keys: tuple[str, ...], end: float, chance: float
-) -> Spell:
+def _relapse(random: Random, first: Spell, end: float) -> Spell:
+    """The same once more, after it was well for a while."""
+    begins = first.ends + (end - first.ends) * 0.5 * random.random()
+    return Spell(begins, FOREVER, first.fault, 1.0, first.key)
+
+
+def _spell(random: Random, name: str, keys: tuple[str, ...], end: float, chance: float) -> Spell:
     known = [fault for fault, row in FAULTS.items() if family(name) in row.families]
     kind = random.random()
     fault = random.choice(list(FATES) if kind < 0.25 else list(OUTAGE) if kind < 0.32 else known)

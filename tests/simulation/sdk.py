@@ -108,9 +108,7 @@ def _blocking(order: Order) -> Sdk:
     query = "fal_webhook=https%3A%2F%2Fme.example" if order.webhook else ""
     body = json.dumps(_input(order)).encode()
     path = f"/acme/{order.model}{stream}"
-    reply = yield from _submit(
-        order, _request(order, "POST", RUN, path, body=body, query=query)
-    )
+    reply = yield from _submit(order, _request(order, "POST", RUN, path, body=body, query=query))
     if not isinstance(reply, Reply) or reply.status >= 300:
         return None
     if reply.streaming or reply.headers.get("content-type", "").startswith("text/event"):
@@ -122,9 +120,7 @@ def _fal_queue(order: Order) -> Sdk:
     query = "fal_webhook=https%3A%2F%2Fme.example" if order.webhook else ""
     body = json.dumps(_input(order)).encode()
     path = f"/acme/{order.model}"
-    reply = yield from _submit(
-        order, _request(order, "POST", QUEUE, path, body=body, query=query)
-    )
+    reply = yield from _submit(order, _request(order, "POST", QUEUE, path, body=body, query=query))
     told = _body(reply)
     if not isinstance(reply, Reply) or reply.status >= 300 or not isinstance(told, dict):
         return None

@@ -81,6 +81,9 @@ def _judge_answer(world: World, flight: Flight) -> None:
         if not (served or found or (taken and waits)):
             ended = [(hop.provider, hop.truth(now).name) for hop in flight.submits]
             world.violate("TRUTH", f"an answer came out of {ended}")
+        elif isinstance(flight.intent, Create) and flight.intent.mode is Mode.QUEUE:
+            if not flight.saved:
+                world.violate("I5", "nobody remembers where the job runs")
         return
     if served:
         world.violate("I6", f"{served[0].provider} served, and it was thrown away")

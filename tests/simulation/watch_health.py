@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from failover.core.health import Entry, Standing
+from failover.core.health import MAX_LEVEL, Entry, Standing
 
 if TYPE_CHECKING:
     from failover.core.health import Admission, Evidence
@@ -100,7 +100,8 @@ class HealthWatch:
         self._must("I12", after.generation > known.generation, f"{scope} opened unfenced")
         self._must("D5", after.remaining(now) > 0, f"{scope} opened without effect: {after}")
         if known.opened:
-            self._must("D5", after.level >= known.level, f"{scope} reopened at a lower level")
+            risen = after.level > known.level or after.level == known.level == MAX_LEVEL
+            self._must("D5", risen, f"{scope} reopened at level {after.level}")
             least = min(rule.base * 2**known.level, rule.cap)
             self._must("I13", after.length >= least - EPSILON, f"{after} does not double")
 

@@ -59,6 +59,7 @@ def watch_effect(world: World, flight: Flight, effect: Any) -> None:
             _cleared(world, flight, effect)
         case SaveJob():
             job = effect.job
+            flight.saved = True
             owner = (job.provider, job.native, job.key)
             if world.moved.setdefault(job.id, owner) != owner:
                 world.violate("I5", f"job {job.id} moved from {world.moved[job.id]} to {owner}")
@@ -75,9 +76,13 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
         spoken += [hop for hop in flight.submits if hop.job is not None and not hop.own]
     if not spoken:
         ended = [(hop.provider, hop.key, hop.truth(now).name) for hop in flight.submits]
-        rule = "I17" if ":" in found.scope and found.scope.startswith(("host", "model")) and any(
-            hop.fault.scope in ("key", "key-model") for hop in flight.submits
-        ) else "I15"
+        rule = (
+            "I17"
+            if ":" in found.scope
+            and found.scope.startswith(("host", "model"))
+            and any(hop.fault.scope in ("key", "key-model") for hop in flight.submits)
+            else "I15"
+        )
         world.violate(rule, f"{found} after {ended}")
         return
     known = max(hop.generations.get(found.scope, 0) for hop in spoken)
@@ -197,9 +202,7 @@ def _question(world: World, flight: Flight, hop: Hop) -> None:
 
 def _about_own_job(world: World, flight: Flight, hop: Hop) -> None:
     """While a call lasts, only the jobs it made itself are asked about."""
-    made = [
-        one for one in flight.submits if one.job is not None and one.provider == hop.provider
-    ]
+    made = [one for one in flight.submits if one.job is not None and one.provider == hop.provider]
     if not any(one.job.native == hop.asked.native and one.key == hop.key for one in made):  # type: ignore[union-attr]
         world.violate("I5", f"{hop.asked} with {hop.key} at {hop.provider}, which has no such job")
 
@@ -224,7 +227,10 @@ def _allowed(world: World, flight: Flight, hop: Hop) -> None:
         if truth is OK:
             world.violate("I7", f"{hop.provider} after {one.provider} had served")
         if one.verdict(now) == STOP:
-            world.violate("I9-pass" if panic else "I9", f"{hop.provider} was asked after {one.provider}: {truth.name}")
+            world.violate(
+                "I9-pass" if panic else "I9",
+                f"{hop.provider} was asked after {one.provider}: {truth.name}",
+            )
         if one.panic:
             world.violate("I14", f"{hop.provider} was asked after the pass-through")
     paid = [one.truth(now).name for one in before if one.paid(now)]
@@ -235,6 +241,10 @@ def _allowed(world: World, flight: Flight, hop: Hop) -> None:
     sends = len(before) - min(1, len(again)) + (0 if panic else 1)
     if sends > settings.attempts:
         world.violate("I2", f"{sends} sends, and {settings.attempts} are allowed")
+    if not hop.own:
+        there = [one for one in before if one.provider == hop.provider and not one.own]
+        if any((one.truth(now).scope or "").partition("-")[0] != "key" for one in there):
+            world.violate("I2", f"{hop.provider} was asked under {hop.key} too, in vain")
     same = [one for one in before if (one.provider, one.key) == (hop.provider, hop.key)]
     if any(not one.fault.again for one in same) or len(same) > 1:
         world.violate("I2", f"{hop.provider} was asked twice with {hop.key}")
