@@ -214,12 +214,13 @@ class Catalog:
         key = (source.provider, source.slug, other.provider, other.slug, target.model)
         pair = self._pairs.get(key)
         if pair is None:
-            fixed = self._models[target.model].get("fixed", {})
+            fixed = self._models.get(target.model, {}).get("fixed", {})
+            own = fixed if target.model in self._served(source) else {}
             pair = self._pairs[key] = pair_plan(
                 self.plan(source),
                 self.plan(other),
                 fixed={name: value[0] for name, value in fixed.get(other.provider, {}).items()},
-                consumed=fixed.get(source.provider, {}),
+                consumed=own.get(source.provider, {}),
             )
         return pair
 

@@ -90,6 +90,14 @@ def read_number(value: Any, _spec: Spec) -> Any:
     return INVALID if number is None else number
 
 
+def read_seed(value: Any, _spec: Spec) -> Any:
+    """Read a seed: a whole number of up to 64 bits, kept digit by digit."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < 2**64 else INVALID
+    number = number_of(value)
+    return int(number) if number is not None and number.is_integer() else INVALID
+
+
 def read_fraction(value: Any, spec: Spec) -> Any:
     """Read a share as 0 to 1, from a scale of 0 to 1 or of 0 to 100."""
     number = read_number(value, spec)
@@ -322,7 +330,7 @@ READERS: Final[dict[str, Reader]] = {
     "text": read_text,
     "number": read_number,
     "integer": read_number,
-    "seed": read_number,
+    "seed": read_seed,
     "seconds": read_number,
     "fraction": read_fraction,
     "flag": read_flag,

@@ -148,12 +148,18 @@ def _options(words: tuple[WordParameter, ...]) -> list[Choice]:
         options += [
             _plain(
                 ((parameter.name, value), (other, tier)),
-                replace(_size_of(word, f"{value} {tier}"), area=facet.area, short=facet.short),
+                replace(_size_of(word, _label(value, tier)), area=facet.area, short=facet.short),
             )
             for other, tier, facet in pairs
         ]
     options += [_plain(((name, value),), _size_of(word, str(value))) for name, value, word in areas]
     return options
+
+
+def _label(ratio: Any, tier: Any) -> str:
+    """Name a ratio with its tier, for the report; a bare number is one of megapixels."""
+    bare = str(tier).replace(".", "").isdigit()
+    return f"{ratio} {tier} MP" if bare else f"{ratio} {tier}"
 
 
 def _ratios_alone(words: tuple[WordParameter, ...]) -> list[Choice]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog.pairs import CATALOG
-from failover.catalog import Refusal, Translation
+from failover.catalog import Endpoint, Refusal, Target, Translation
 
 IMAGE = "https://files.test/a.png"
 FLUX = "fal-ai/flux/dev"
@@ -132,7 +132,7 @@ def test_f16_a_ratio_is_always_one_that_the_target_lists() -> None:
     answer = translate("fal", FLUX, call)
     assert isinstance(answer, Translation)
     assert answer.inputs[0]["aspect_ratio"] == "16:9"
-    assert answer.changed == ("image_size: 1792x1024 -> 16:9 1",)
+    assert answer.changed == ("image_size: 1792x1024 -> 16:9 1 MP",)
 
 
 def test_a_ratio_too_far_off_is_refused_unless_anything_goes() -> None:
@@ -383,3 +383,28 @@ def test_two_names_of_one_thing_must_agree() -> None:
     assert sent("replicate", slug, call)["image_url"] == IMAGE
     call["image"] = IMAGE + "?other"
     assert translate("replicate", slug, call) == Refusal("invalid", "image")
+
+
+def test_a_seed_is_kept_digit_by_digit() -> None:
+    assert sent("fal", FLUX, {"prompt": "a fox", "seed": 2**62 + 1})["seed"] == 2**62 + 1
+    answer = translate("fal", FLUX, {"prompt": "a fox", "seed": 2**70})
+    assert answer == Refusal("invalid", "seed")
+    assert sent("fal", FLUX, {"prompt": "a fox", "seed": 5.0})["seed"] == 5
+
+
+def test_another_model_may_stand_in_when_the_user_says_so() -> None:
+    source = CATALOG.endpoint("fal", FLUX)
+    assert source is not None
+    call = {"prompt": "a fox", "image_size": "landscape_16_9", "num_inference_steps": 20}
+    (other,) = [e for e in CATALOG.endpoints_of("imagen-4") if e.provider == "replicate"]
+    answer = CATALOG.translate(source, Target("imagen-4", other), call)
+    assert isinstance(answer, Translation)
+    assert answer.inputs[0]["aspect_ratio"] == "16:9"
+    assert answer.dropped == ("num_inference_steps",)
+
+
+def test_an_endpoint_without_a_schema_is_refused() -> None:
+    source = CATALOG.endpoint("fal", FLUX)
+    assert source is not None
+    stranger = Target("imagen-4", Endpoint("google", "imagen-4.0-generate-001", "image"))
+    assert CATALOG.translate(source, stranger, {"prompt": "a fox"}) == Refusal("no_schema")
