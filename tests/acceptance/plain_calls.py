@@ -74,7 +74,8 @@ def fal_queue(stage: Stage) -> Conversation:
     while status == 202 and time.monotonic() < until:
         polled = yield "GET", job["status_url"], headers, None
         status = polled.status
-    assert (status, polled.data["status"]) == (200, "COMPLETED")
+    assert status == 200
+    assert polled.data["status"] == "COMPLETED"
     result = yield "GET", job["response_url"], headers, None
     assert result.status == 200
     return fal_calls.got(result.data)
