@@ -19,7 +19,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from failover.core.health import Evidence, Rule
+from failover.core.health import Entry, Evidence, Rule, after_success
 from failover.errors import StoreError
 from failover.stores.contract import TIME_LIMIT
 from failover.stores.forking import tell_of_forks
@@ -111,13 +111,20 @@ class GuardedStore:
         """Note that a call was served."""
         _, closed = self._use("note_success", lambda store: store.note_success(scopes))
         for scope in closed:
-            self._seen.pop(scope, None)
             self._opened.pop(scope, None)
+            if scope in self._seen:
+                known = self._seen[scope]
+                self._seen[scope] = after_success(known, scopes[scope], self._own_now())
         return closed
 
     def admit(self, scope: str, lease: float) -> Admission:
         """Decide whether a call may use a scope."""
-        return self._use("admit", lambda store: store.admit(scope, lease))[1]
+        answered, admission = self._use("admit", lambda store: store.admit(scope, lease))
+        if answered and admission.entry is Entry.PROBE and scope in self._seen:
+            self._seen[scope] = replace(
+                self._seen[scope], generation=admission.generation, lease=self._own_now() + lease
+            )
+        return admission
 
     def release(self, scope: str, generation: int) -> None:
         """Give a probe back."""

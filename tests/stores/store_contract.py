@@ -208,6 +208,16 @@ class StoreContract:
         bench.advance(-3600.0)
         assert store.admit(SCOPE, LEASE).entry is Entry.PROBE
 
+    def test_a_clock_set_back_a_little_closes_no_scope_again(self, bench: Bench) -> None:
+        store = bench.store
+        store.note_failure(against())
+        bench.advance(10.5)
+        generation = store.admit(SCOPE, LEASE).generation
+        assert store.note_success({SCOPE: generation}) == (SCOPE,)
+        bench.advance(-1.0)
+        assert store.admit(SCOPE, LEASE).entry is Entry.GO
+        assert store.note_failure(against(generation=generation)).opened
+
     def test_standings_are_forgotten(self, bench: Bench) -> None:
         store = bench.store
         store.note_failure(against(asked=SERVER_CAP))

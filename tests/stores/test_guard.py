@@ -228,6 +228,23 @@ def test_an_outage_forgets_no_cooldown(flaky: Flaky) -> None:
     assert flaky.guarded.admit("host:seen", LEASE).entry is Entry.REFUSED
 
 
+def test_an_outage_forgets_no_generation(flaky: Flaky) -> None:
+    flaky.memory.note_failure(against("host:probed"))
+    flaky.memory.note_failure(against("host:closed"))
+    flaky.guarded.standings()
+    flaky.time += 11.0
+    probe = flaky.guarded.admit("host:probed", LEASE)
+    assert probe.entry is Entry.PROBE
+    other = flaky.guarded.admit("host:closed", LEASE)
+    assert flaky.guarded.note_success({"host:closed": other.generation}) == ("host:closed",)
+    flaky.fail()
+    assert flaky.guarded.admit("host:probed", LEASE).entry is Entry.REFUSED
+    failed = flaky.guarded.note_failure(against("host:probed", generation=probe.generation))
+    assert (failed.generation, failed.level) == (probe.generation + 1, 2)
+    again = flaky.guarded.note_failure(against("host:closed", generation=other.generation))
+    assert (again.generation, again.level) == (other.generation + 1, 2)
+
+
 def test_what_was_written_meanwhile_is_handed_in(flaky: Flaky) -> None:
     flaky.guarded.standings()
     flaky.fail()

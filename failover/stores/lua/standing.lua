@@ -85,6 +85,6 @@ end
 
 local function remaining(s)
   local age = NOW - s.set_at
-  if -CLOCK_SLACK <= age and age < s.length then return s.length - age end
+  if is_open(s) and -CLOCK_SLACK <= age and age < s.length then return s.length - age end
   return 0
 end
