@@ -47,7 +47,9 @@ class Binding:
         return WRITERS[self.concept.type](value, self.spec)
 
     def assign(self, sent: dict[str, Any], value: Any) -> None:
-        """Put a written value where the endpoint wants it."""
+        """Put a written value where the endpoint wants it; lists and objects are copied."""
+        if isinstance(value, list | dict):
+            value = value.copy()
         if self.slots:
             sent.update(zip(self.slots, value, strict=False))
             return

@@ -133,8 +133,6 @@ def _model(
             }
             for provider, chosen in fixed.items()
         }
-    if name in rules["apart"]:
-        entry["apart"] = rules["apart"][name]
     entry["media"] = _media(name, model, endpoints, schemas)
     return entry
 

@@ -35,7 +35,6 @@ class Concept:
     """One meaning, with its type, its class of loss and its spellings.
 
     `tolerance` is the relative error of a shape that fidelity ``close`` accepts; None accepts any.
-    `travels` says that the source's default is written to the target when the caller is silent.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Concept:
     loss: Loss
     spellings: tuple[str, ...]
     tolerance: float | None = None
-    travels: bool = True
 
 
 KIND_GROUPS: Final[dict[str, frozenset[str]]] = {
@@ -93,9 +91,8 @@ def _row(
     spellings: str,
     *,
     tolerance: float | None = None,
-    travels: bool = True,
 ) -> Concept:
-    return Concept(name, value, loss, tuple(spellings.split()), tolerance, travels)
+    return Concept(name, value, loss, tuple(spellings.split()), tolerance)
 
 
 CONCEPTS: Final[tuple[Concept, ...]] = (

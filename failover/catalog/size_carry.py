@@ -69,7 +69,7 @@ def carry_size(work: Work, input: Mapping[str, Any], consumed: Mapping[str, Any]
     _judge_ratio(work, group, reading, choice)
     _judge_area(work, group, reading, choice)
     for name, value in choice.assignments:
-        work.sent[name] = value
+        work.sent[name] = value.copy() if isinstance(value, dict) else value
 
 
 def misfits(group: SizeGroup, other: SizeGroup, input: Mapping[str, Any]) -> bool:

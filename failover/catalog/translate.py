@@ -130,7 +130,7 @@ def _usual(source: InputPlan, binding: Binding, consumed: Mapping[str, Any]) -> 
 def _default(binding: Binding, value: Any, own: Any, required: tuple[str, ...]) -> Any:
     """Return what to send for an unsaid value, or None to leave the target's own default."""
     loss = binding.concept.loss
-    if value is None or loss == "transport" or not binding.concept.travels:
+    if value is None or loss == "transport":
         return None
     same = value == own or (value == "" and own is None and binding.name not in required)
     if binding.concept.type == "choice" and own is not None:
@@ -249,7 +249,7 @@ def _lose(work: Work, said: Said, own: Binding, *, usual: bool, absent: bool) ->
         if not absent and work.target.defaults.get(row.name) is not None:
             raise Refused("essential", said.name)
         return
-    empty = said.value in ("", False) if isinstance(said.value, str | bool) else False
+    empty = isinstance(said.value, str | bool) and not said.value
     if not usual and not empty:
         if row.loss == "essential":
             raise Refused("essential", said.name)

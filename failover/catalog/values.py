@@ -9,8 +9,6 @@ from typing import Literal
 
 from failover.core.types import Endpoint, Refusal, Target, Translation, UnreadableOutput
 
-Fidelity = Literal["exact", "close", "any"]
-
 Reason = Literal[
     "essential", "shape", "count", "safety", "exact", "required", "private_input",
     "private_model", "unknown_parameter", "invalid", "no_schema",
@@ -28,7 +26,6 @@ no_schema: the schema of the source or of the target is not known.
 
 __all__ = [
     "Endpoint",
-    "Fidelity",
     "Reason",
     "Refusal",
     "Target",

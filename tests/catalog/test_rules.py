@@ -408,3 +408,10 @@ def test_an_endpoint_without_a_schema_is_refused() -> None:
     assert source is not None
     stranger = Target("imagen-4", Endpoint("google", "imagen-4.0-generate-001", "image"))
     assert CATALOG.translate(source, stranger, {"prompt": "a fox"}) == Refusal("no_schema")
+
+
+def test_what_is_done_to_one_translation_does_not_reach_the_next() -> None:
+    call = {"prompt": "a fox", "aspect_ratio": "16:9"}
+    first = sent("replicate", FLUX_REPLICATE, call)
+    first["image_size"]["width"] = 1
+    assert sent("replicate", FLUX_REPLICATE, call)["image_size"] == {"width": 1280, "height": 720}
