@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from random import Random
 
 EPOCH = 1_700_000_000.0
-TIMED_MODULES = ("_runtime", "_memory", "_health_view", "_telling")  # they read `time` themselves
+TIMED = {
+    "_runtime": ("time",),
+    "_memory": ("time",),
+    "_health_view": ("time",),
+    "_telling": ("time",),
+    "stores.guard": ("time", "random"),
+}
+"""Modules that read the time, or draw by chance, themselves."""
 
 
 class Clock:
@@ -37,27 +45,34 @@ class Clock:
 
 
 class VirtualTime:
-    """What the package sees in place of the `time` module.
+    """What the package sees in place of the `time` and `random` modules.
 
     Args:
         monotonic: true time.
         wall: the wall clock of the process that is running.
+        random: the one source of chance.
     """
 
-    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], wall: Callable[[], float], random: Random
+    ) -> None:
         self.monotonic = monotonic
         self.time = wall
+        self.modules = {"time": self, "random": random}
 
 
 @contextmanager
 def virtual_time(time: VirtualTime) -> Iterator[None]:
     """Put virtual time in place of the real one for a block."""
-    modules = [import_module(f"failover.{name}") for name in TIMED_MODULES]
-    before = [vars(module).get("time") for module in modules]
-    for module in modules:
-        vars(module)["time"] = time
+    before = [
+        (space, name, space[name])
+        for space, names in ((vars(import_module(f"failover.{at}")), TIMED[at]) for at in TIMED)
+        for name in names
+    ]
+    for space, name, _ in before:
+        space[name] = time.modules[name]
     try:
         yield
     finally:
-        for module, old in zip(modules, before, strict=True):
-            vars(module)["time"] = old
+        for space, name, old in before:
+            space[name] = old

@@ -56,6 +56,10 @@ INVARIANTS: dict[str, Invariant] = {
     "I4-crash": Invariant(
         "a job whose owner died is cancelled by another process", "nobody looks for such jobs yet"
     ),
+    "I4-lost": Invariant(
+        "a job that was given up because its owner can't be reached is cancelled once he can",
+        "nobody comes back to such jobs yet",
+    ),
     "I5": Invariant("a job has one owner for its life, and questions about it go nowhere else"),
     "I6": Invariant("a result that is there is handed over, and no new submit is made for it"),
     "I7": Invariant("nothing is sent after a submit that serves"),

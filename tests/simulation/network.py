@@ -8,7 +8,7 @@ from failover.core.effects import Send
 from failover.core.types import Create, Mode, NoReply, Reply, Trouble
 
 from . import wire
-from .faults import FATES, FAULTS, OK, OUTAGE, Fault
+from .faults import FATES, FAULTS, OK, OUTAGE
 from .flight import Hop
 from .scene import family
 from .watch_sends import watch_arrival, watch_departure
@@ -114,11 +114,12 @@ class Network:
     def _ask(self, flight: Flight, hop: Hop, limit: float) -> float:
         """Decide how a question about a job ends."""
         world, random = self._world, self._world.random
-        provider, now = world.providers[hop.provider], world.clock.now
+        provider = world.providers[hop.provider]
+        hop.job = provider.jobs.get(hop.asked.native)
         if world.befalls("outage", flight.process.number):
             hop.fault = FAULTS[random.choice(OUTAGE)]
+            self._spoil(flight, hop)
             return min(3.0, limit)
-        hop.job = provider.jobs.get(hop.asked.native)
         name = provider.weather.poll(random)
         world.hits[f"{hop.asked.phase}-{name}", hop.state] += 1
         if name == "ok":

@@ -6,8 +6,8 @@ loudly: the bug has to be written anew.
 """
 
 from __future__ import annotations
-
 import __future__
+
 import inspect
 import sys
 import textwrap

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from failover._runtime import Runtime
 from failover._telling import Telling
 from failover.errors import StoreError
+from failover.stores.guard import GuardedStore
 from failover.stores.memory import MemoryStore
 
 from .scene import DIALECTS, SHELF, key_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from failover.core.ports import Inbound
     from failover.core.types import Job, Request
     from failover.events import Event
+    from failover.stores.contract import Store
 
     from .world import World
 
@@ -123,6 +125,10 @@ class SimProcess(Runtime):
 
     def __init__(self, world: World, number: int, store: SimStore) -> None:
         plan = world.plan
+        self.world = world
+        guarded: Store = store
+        if store.shared:  # as a `Failover` does it
+            guarded = GuardedStore(store, self.store_failed, clock=self.clock)
         listener = self._hear if plan.verbose or plan.raising else None
         telling = Telling(self._hear, (listener,) if listener else ())
         settings = SimpleNamespace(
@@ -133,8 +139,7 @@ class SimProcess(Runtime):
             providers=plan.settings.providers,
             substitutes=plan.settings.substitutes,
         )
-        super().__init__(settings, store, SHELF)  # type: ignore[arg-type]  # the parts it reads
-        self.world = world
+        super().__init__(settings, guarded, SHELF)  # type: ignore[arg-type]  # the parts it reads
         self.number = number
         self.random = Random(world.random.getrandbits(64))
         self.skew = world.skews.get(number, 0.0)

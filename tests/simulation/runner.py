@@ -149,7 +149,7 @@ def missing(tally: Tally) -> list[str]:
     """The pairs of a fault and a state that no schedule came to."""
     names = [*FAULTS, *(fate.name for fate in FATES.values() if fate.name != "job-lost")]
     hit = tally.hits
-    return [f"{name} × {state}" for name in names for state in STATES if not hit[name, state]]
+    return [f"{name} while {state}" for name in names for state in STATES if not hit[name, state]]
 
 
 def _commit() -> str | None:

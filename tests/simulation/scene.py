@@ -1,8 +1,8 @@
 """The stage: up to five providers, their keys, two models.
 
-There are two wire formats, so further providers are renamed copies of a dialect: their wire is that
-of the original, their name, keys, health and bill are their own. The core can't tell the difference,
-as it knows a provider by name only; requests reach them by that name and not by host.
+There are two wire formats, so further providers are renamed copies of a dialect: their wire is
+that of the original, their name, keys, health and bill are their own. The core can't tell the
+difference, as it knows a provider by name only; requests reach them by that name, not by host.
 """
 
 from __future__ import annotations

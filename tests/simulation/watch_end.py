@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .world import World
 
 SLACK = 5.0
+LOST_AFTER = 10  # polls that failed
 
 
 def judge_flight(world: World, flight: Flight) -> None:
@@ -81,9 +82,8 @@ def _judge_answer(world: World, flight: Flight) -> None:
         if not (served or found or (taken and waits)):
             ended = [(hop.provider, hop.truth(now).name) for hop in flight.submits]
             world.violate("TRUTH", f"an answer came out of {ended}")
-        elif isinstance(flight.intent, Create) and flight.intent.mode is Mode.QUEUE:
-            if not flight.saved:
-                world.violate("I5", "nobody remembers where the job runs")
+        elif waits and not served and not flight.saved:
+            world.violate("I5", "nobody remembers where the job runs")
         return
     if served:
         world.violate("I6", f"{served[0].provider} served, and it was thrown away")
@@ -198,11 +198,14 @@ def _judge_abandoned(world: World, flight: Flight) -> None:
             continue
         ends = [one for one in flight.hops if one.asked.phase == "cancel" and one.asked.native]
         running = hop.job.state(world.clock.now) in ("queued", "running")
-        if running and not any(one.asked.native == hop.job.native for one in ends):
+        lost = [one for one in flight.hops if one.job is hop.job and one.fault is not OK]
+        if running and len(lost) >= LOST_AFTER:
+            world.violate("I4-lost", f"{hop.job.native} at {hop.provider} was given up")
+        elif running and not any(one.asked.native == hop.job.native for one in ends):
             world.violate("I4", f"{hop.job.native} at {hop.provider} runs on, and nobody waits")
 
 
-# --- the client, and the end ------------------------------------------------------------------------
+# --- the client, and the end ----------------------------------------------------------------------
 
 
 def judge_call(world: World, call: Call) -> None:

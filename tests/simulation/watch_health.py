@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from failover.core.health import MAX_LEVEL, Entry, Standing
+from failover.stores.guard import CURRENT
 
 if TYPE_CHECKING:
     from failover.core.health import Admission, Evidence
@@ -40,17 +41,19 @@ class HealthWatch:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.emptied = False  # a store has lost what it knew
         self.leases: dict[tuple[int, str], Lease] = {}
         self.counts: Counter[tuple[int, str]] = Counter()  # consecutive failures that counted
         self.changed: dict[str, float] = {}  # true time at which a scope opened, or was probed
         self.touched: dict[str, float] = {}  # true time at which anything was noted against it
 
-    def _must(self, rule: str, holds: bool, text: str) -> None:  # noqa: FBT001  # an assertion
+    def _must(self, rule: str, holds: bool, text: str) -> None:  # an assertion
         if not holds:
             self._world.violate(rule, text)
 
     def flushed(self, number: int = -1) -> None:
         """Every store is empty again, or that of one process."""
+        self.emptied |= number == -1
         for known in (self.leases, self.counts):
             for where in [where for where in known if number in (-1, where[0])]:
                 del known[where]  # type: ignore[arg-type]  # both are keyed alike
@@ -74,6 +77,11 @@ class HealthWatch:
         known = before or Standing(scope)
         where = (inner.number, scope)
         asked = min(evidence.asked or 0.0, SERVER_CAP)
+        if evidence.generation >= CURRENT:  # what a process knew while its store did not answer
+            self.leases.pop(where, None)
+            self.counts[where] = after.count
+            self.changed[scope] = self._world.clock.now
+            return
         late = evidence.generation < known.generation
         if late or _active(known, now):
             same = (known.level, known.set_at, known.generation, known.count, known.lease)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from failover.core.effects import Emit, Forward, NoteFailure, NoteSuccess, SaveJob, Send
 from failover.core.health import Entry, Standing
-from failover.core.types import Create, Mode, NoReply, Reply
+from failover.core.types import Create, Mode, Reply
 
-from .faults import OK, STOP
+from .faults import FATES, OK, STOP
 from .scene import SECRET, family
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
         world.violate(rule, f"{found} after {ended}")
         return
     known = max(hop.generations.get(found.scope, 0) for hop in spoken)
-    if found.generation > known:
+    if found.generation > known and not world.health.emptied:
         world.violate("I12", f"{found} claims a later generation than {known}")
     old = world.health.changed.get(found.scope, 0.0) < flight.started - REFRESH
     timely = [hop for hop in spoken if not hop.panic and found.scope in hop.scopes]
@@ -105,19 +105,21 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
 
 def _cleared(world: World, flight: Flight, effect: NoteSuccess) -> None:
     now = world.clock.now
-    served = [hop for hop in flight.submits if hop.truth(now) is OK or _running(hop, now)]
+    served = [hop for hop in flight.submits if hop.truth(now) is OK or _taken(hop)]
     for scope, generation in effect.scopes.items():
         left = [hop.generations.get(scope, 0) for hop in served if scope in hop.scopes]
         if not left:
             ended = [(hop.provider, hop.truth(now).name) for hop in flight.submits]
             world.violate("D5", f"{scope} counts as a success after {ended}")
-        elif generation > max(left):
+        elif generation > max(left) and not world.health.emptied:
             world.violate("I12", f"success of {scope} claims generation {generation} of {left}")
 
 
-def _running(hop: Hop, now: float) -> bool:
-    """Whether an alternative has taken a job and is still at it."""
-    return not hop.own and hop.fault is OK and hop.job is not None
+def _taken(hop: Hop) -> bool:
+    """Whether a provider has taken a job, whatever the input made of it."""
+    blamed = hop.own and hop.fault in (FATES["bad-input"], FATES["nsfw"])
+    told = getattr(hop.reply, "status", 0) < 300
+    return hop.job is not None and (blamed if hop.own else hop.fault is OK) and told
 
 
 # --- requests -----------------------------------------------------------------------------------
@@ -301,6 +303,6 @@ def watch_arrival(world: World, flight: Flight, hop: Hop) -> None:
     if whole is None or not isinstance(flight.intent, Create) or flight.intent.mode is Mode.QUEUE:
         return
     spent = world.clock.now - flight.started
-    if hop.asked.phase == "poll" and spent > whole + 20.0 and isinstance(hop.reply, Reply):
-        if not world.disturbed:
-            world.violate("I3", f"still polling after {spent:.1f} of {whole} s")
+    polls = hop.asked.phase == "poll" and isinstance(hop.reply, Reply)
+    if polls and spent > whole + 20.0 and not world.disturbed:
+        world.violate("I3", f"still polling after {spent:.1f} of {whole} s")

@@ -1,4 +1,4 @@
-"""Runs one schedule: processes, their calls, the flows under them, and everything that befalls them.
+"""Runs one schedule: processes, their calls, the flows under them, and what befalls them.
 
 The core is not changed: flows are generators, and this is one more driver for them. Every effect is
 performed, and every reply handed over, as an event of virtual time.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 STORE_EFFECTS = (ReadHealth, NoteFailure, NoteSuccess, Admit, Release, FindJob, SaveJob)
 MAX_EVENTS = 60_000
+RETURN = 10.0  # seconds after which a store that is back is used again, at the latest
 LATENCY = 0.2  # seconds that a slow store takes
 
 
@@ -78,7 +80,7 @@ class World:
         self.network = Network(self)
         self.shared = self._store(-1)
         self.stores: dict[int, OpenStore] = {}
-        self.processes = [self._process(number) for number in range(self.plan.processes)]
+        self.processes: list[SimProcess] = []
         self.calls: list[Call] = []
         self.moved: dict[str, tuple[str, str, str]] = {}  # id of a job to its owner, id there, key
         self.flying: object = None
@@ -110,6 +112,7 @@ class World:
         return self.stores.setdefault(number, self._store(number))
 
     def _process(self, number: int) -> SimProcess:
+        self.running = number
         shared = self.plan.store != "memory"
         store = SimStore(self, number, lambda: self.inner(number), shared=shared)
         return SimProcess(self, number, store)
@@ -117,6 +120,16 @@ class World:
     def store_fails(self, number: int) -> bool:
         """Whether the store does not answer a process now."""
         return self.befalls("store-error", number)
+
+    def shaky(self, number: int) -> bool:
+        """Whether memory may stand in for the store, as that has not answered lately."""
+        now = self.clock.now
+        return any(
+            m.kind == "store-error"
+            and m.process == number
+            and m.begins <= now < m.begins + m.seconds + RETURN
+            for m in self.plan.mishaps
+        )
 
     def befalls(self, kind: str, number: int) -> bool:
         """Whether something is happening to a process now."""
@@ -130,10 +143,12 @@ class World:
 
     def run(self) -> World:
         """Run the schedule to its end, or to the first violation."""
-        time = VirtualTime(lambda: self.clock.now, lambda: self.wall(self.running))
+        now, wall = (lambda: self.clock.now), (lambda: self.wall(self.running))
+        time = VirtualTime(now, wall, self.random)
         logging.getLogger("failover").disabled = True  # listeners that raise are logged
         try:
             with virtual_time(time):
+                self.processes += [self._process(one) for one in range(self.plan.processes)]
                 for order in self.plan.orders:
                     self.clock.at(order.at, lambda order=order: self._begin(order))
                 for mishap in self.plan.mishaps:
@@ -260,7 +275,7 @@ class World:
             except StopIteration as end:
                 self._land(flight, end.value)
                 return
-            except Exception as error:  # noqa: BLE001  # whatever it is, it must not happen
+            except Exception as error:  # whatever it is, it must not happen
                 self.violate("I22", f"the flow raised {error!r}")
                 return
             flight.effects += 1
@@ -277,14 +292,13 @@ class World:
                 return
             answer = process.does(effect)
             if isinstance(effect, STORE_EFFECTS):
-                flight.troubled |= self.store_fails(process.number)
+                flight.troubled |= self.shaky(process.number)
                 if isinstance(effect, Admit):
                     flight.refused |= answer.entry is Entry.REFUSED
                     if answer.entry is Entry.PROBE:
                         flight.probes[effect.scope] = answer.generation
                 if self.befalls("store-slow", process.number):
-                    late = answer
-                    self._wake(process, LATENCY, lambda: self.step(flight, late))
+                    self._wake(process, LATENCY, partial(self.step, flight, answer))
                     return
             elif not isinstance(effect, Emit):
                 raise TypeError(effect)
