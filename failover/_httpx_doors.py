@@ -22,28 +22,51 @@ from failover._exchange import (
     run,
     run_async,
 )
+from failover._httpx_bodies import decoded, replay, streams
+from failover._proxies import proxy_for
 from failover._sites import PORTS
 from failover.core.effects import Effect, Forward, Send, Sleep
 from failover.core.report import HEADER, Answer
 from failover.core.types import NoReply, Reply, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-PIECE = 4096  # bytes unpacked at a time, since they may become a thousand times as many
+    from collections.abc import Callable
 
 
 class _Door(Exchange):
     """What the blocking and the asynchronous door share."""
 
     def __init__(
-        self, lib: Any, recognised: Recognised, native: Any, send: Callable[[Any], Any]
+        self,
+        lib: Any,
+        recognised: Recognised,
+        native: Any,
+        send: Callable[[Any], Any],
+        *,
+        by_environment: bool = False,
     ) -> None:
         super().__init__(recognised)
         self.lib = lib
         self.native = native
         self.send = send
         self.unread: Any = None
+        self._by_environment = by_environment
+        self._detours: dict[str | None, Any] = {}
+
+    def detour(self, url: Any, make: Callable[..., Any]) -> Any:
+        """A transport for a hop that the environment sends through another proxy; mostly None.
+
+        A client that picks its proxies from the environment gave us the transport for his own
+        provider's host; `NO_PROXY` may say something else for the next one (F-45).
+        """
+        if not self._by_environment:
+            return None
+        proxy = proxy_for(url)
+        if proxy == proxy_for(self.native.url):
+            return None
+        if proxy not in self._detours:
+            self._detours[proxy] = make(proxy=proxy)
+        return self._detours[proxy]
 
     def own_request(self, effect: Forward) -> Any:
         """The caller's request; a copy with another key where the flow asks for one."""
@@ -83,7 +106,7 @@ class _Door(Exchange):
 
     def read_reply(self, response: Any, raw: bytes, seconds: float) -> Reply:
         """Put a whole reply into our words."""
-        body = _decoded(self.lib, response, raw)
+        body = decoded(self.lib, response, raw)
         if body is None:
             return self.streaming_reply(response, seconds)
         return Reply(response.status_code, response.headers, body, response, seconds)
@@ -92,7 +115,7 @@ class _Door(Exchange):
         self, response: Any, chunks: list[bytes], error: Exception, seconds: float
     ) -> Reply:
         """A reply whose body broke off; reading it again breaks off at the same place."""
-        response.stream = _replay(self.lib, chunks, None, error)
+        response.stream = replay(self.lib, chunks, None, error)
         body = b"".join(chunks)
         return Reply(
             response.status_code, response.headers, body, response, seconds, truncated=True
@@ -100,7 +123,7 @@ class _Door(Exchange):
 
     def long_reply(self, response: Any, chunks: list[bytes], rest: Any, seconds: float) -> Reply:
         """A reply too large to judge: what was read, and then the rest as it comes."""
-        response.stream = _replay(self.lib, chunks, (rest, response.stream), None)
+        response.stream = replay(self.lib, chunks, (rest, response.stream), None)
         return Reply(response.status_code, response.headers, b"", response, seconds, streaming=True)
 
     def streaming_reply(self, response: Any, seconds: float) -> Reply:
@@ -125,70 +148,6 @@ class _Door(Exchange):
         return response
 
 
-def _streams(response: Any, effect: Forward) -> bool:
-    """Whether a reply goes to the caller unread."""
-    if not effect.read:
-        return True
-    return response.status_code < 300 and _header(response, b"content-type").startswith(
-        b"text/event-stream"
-    )
-
-
-def _header(response: Any, name: bytes) -> bytes:
-    """A header's value; several times quicker than the library's own look-up."""
-    for key, value in response.headers.raw:
-        if len(key) == len(name) and key.lower() == name:
-            return bytes(value)
-    return b""
-
-
-def _decoded(lib: Any, response: Any, raw: bytes) -> bytes | None:
-    """The body without its content encoding; empty if it can't be decoded, None if too large."""
-    encoding = _header(response, b"content-encoding")
-    if not encoding:
-        return raw
-    pieces = (raw[at : at + PIECE] for at in range(0, len(raw), PIECE))
-    body = bytearray()
-    try:
-        headers = {"content-encoding": encoding.decode("ascii")}
-        for chunk in lib.Response(200, headers=headers, content=pieces).iter_bytes():
-            body += chunk
-            if len(body) > REPLY_LIMIT:
-                return None
-    except Exception:  # noqa: BLE001  # the caller will meet the same error when he reads it
-        return b""
-    return bytes(body)
-
-
-def _replay(lib: Any, chunks: list[bytes], rest: Any, error: Exception | None) -> Any:
-    """A stream that gives back what was read, then the rest or the error."""
-
-    class Replay(lib.SyncByteStream, lib.AsyncByteStream):  # type: ignore[misc]  # lib is passed in
-        def __iter__(self) -> Iterator[bytes]:
-            yield from chunks
-            if error is not None:
-                raise error
-            yield from rest[0]
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for chunk in chunks:
-                yield chunk
-            if error is not None:
-                raise error
-            async for chunk in rest[0]:
-                yield chunk
-
-        def close(self) -> None:
-            if rest is not None:
-                rest[1].close()
-
-        async def aclose(self) -> None:
-            if rest is not None:
-                await rest[1].aclose()
-
-    return Replay()
-
-
 class SyncDoor(_Door):
     """The blocking door."""
 
@@ -196,6 +155,8 @@ class SyncDoor(_Door):
         """Run the flow and hand over the library's response."""
         forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
         done = run(self, self._perform, self.delivered, forward)
+        for detour in self._detours.values():
+            detour.close()
         if self.unread is not None and done is not self.unread:
             self.unread.close()
         if isinstance(done, BaseException):
@@ -219,7 +180,7 @@ class SyncDoor(_Door):
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
             self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
-        if _streams(response, effect):
+        if streams(response, effect):
             self.unread = response
             return self.keep_original(self.streaming_reply(response, time.monotonic() - start))
         reply = self._read(response, start)
@@ -247,9 +208,11 @@ class SyncDoor(_Door):
 
     def _send(self, effect: Send) -> Reply | NoReply:
         request = self.our_request(effect)
+        detour = self.detour(request.url, self.lib.HTTPTransport)
+        send = detour.handle_request if detour else self.send
         start = time.monotonic()
         try:
-            response = self.send(request)
+            response = send(request)
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
             return no_reply(error, time.monotonic() - start)
         return self._collect(response, start, effect.timeout)
@@ -277,6 +240,8 @@ class AsyncDoor(_Door):
         """Run the flow and hand over the library's response."""
         forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
         done = await run_async(self, self._perform, self.delivered, forward)
+        for detour in self._detours.values():
+            await detour.aclose()
         if self.unread is not None and done is not self.unread:
             await self.unread.aclose()
         if isinstance(done, BaseException):
@@ -306,7 +271,7 @@ class AsyncDoor(_Door):
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
             self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
-        if _streams(response, effect):
+        if streams(response, effect):
             self.unread = response
             return self.keep_original(self.streaming_reply(response, time.monotonic() - start))
         reply = await self._read(response, start)
@@ -334,9 +299,11 @@ class AsyncDoor(_Door):
 
     async def _send(self, effect: Send) -> Reply | NoReply:
         request = self.our_request(effect)
+        detour = self.detour(request.url, self.lib.AsyncHTTPTransport)
+        send = detour.handle_async_request if detour else self.send
         start = time.monotonic()
         try:
-            response = await self.send(request)
+            response = await send(request)
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
             return no_reply(error, time.monotonic() - start)
         return await self._collect(response, start, effect.timeout)
@@ -365,6 +332,6 @@ def _ours(
     if 300 <= response.status_code < 400:
         return NoReply(Trouble.REDIRECTS, ConnectionError("redirect"), seconds)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    body = _decoded(lib, response, bytes(raw))
+    body = decoded(lib, response, bytes(raw))
     truncated = truncated or body is None
     return Reply(response.status_code, headers, body or b"", None, seconds, truncated)

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 _VALUE = itemgetter(2)
 
 
-def handle(lib: Any, failover: Failover, request: Any, send: Callable[[Any], Any]) -> Any:
+def handle(
+    lib: Any,
+    failover: Failover,
+    request: Any,
+    send: Callable[[Any], Any],
+    *,
+    by_environment: bool = False,
+) -> Any:
     """Send a request that may be watched, in blocking code.
 
     Args:
@@ -32,6 +39,7 @@ def handle(lib: Any, failover: Failover, request: Any, send: Callable[[Any], Any
         failover: the settings.
         request: the library's request.
         send: the caller's own transport.
+        by_environment: his client may have chosen that transport by the environment's proxies.
 
     Returns:
         The library's response.
@@ -45,13 +53,19 @@ def handle(lib: Any, failover: Failover, request: Any, send: Callable[[Any], Any
         return send(guarded(lib, failover, request))
     request.extensions[MARK] = True
     try:
-        return SyncDoor(lib, recognised, request, send).answer()
+        door = SyncDoor(lib, recognised, request, send, by_environment=by_environment)
+        return door.answer()
     finally:
         request.extensions.pop(MARK, None)
 
 
 async def handle_async(
-    lib: Any, failover: Failover, request: Any, send: Callable[[Any], Awaitable[Any]]
+    lib: Any,
+    failover: Failover,
+    request: Any,
+    send: Callable[[Any], Awaitable[Any]],
+    *,
+    by_environment: bool = False,
 ) -> Any:
     """Send a request that may be watched, in a coroutine; arguments as for `handle`."""
     if request.url.raw_host not in failover.hosts or MARK in request.extensions:
@@ -63,7 +77,8 @@ async def handle_async(
         return await send(guarded(lib, failover, request))
     request.extensions[MARK] = True
     try:
-        return await AsyncDoor(lib, recognised, request, send).answer()
+        door = AsyncDoor(lib, recognised, request, send, by_environment=by_environment)
+        return await door.answer()
     finally:
         request.extensions.pop(MARK, None)
 

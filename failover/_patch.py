@@ -134,14 +134,14 @@ def _hook_httpx_family(lib: Any) -> None:
         if fo is None:
             return wrapped(*args, **kwargs)
         request = args[0] if args else kwargs["request"]
-        return _door("_httpx_family").handle(lib, fo, request, wrapped)
+        return _door("_httpx_family").handle(lib, fo, request, wrapped, by_environment=True)
 
     def awaiting(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001  # wrapt's form
         fo = slot.failover
         if fo is None:
             return wrapped(*args, **kwargs)
         request = args[0] if args else kwargs["request"]
-        return _door("_httpx_family").handle_async(lib, fo, request, wrapped)
+        return _door("_httpx_family").handle_async(lib, fo, request, wrapped, by_environment=True)
 
     _wrap(lib.HTTPTransport, "handle_request", blocking)
     _wrap(lib.AsyncHTTPTransport, "handle_async_request", awaiting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from failover._httpx_family import handle, handle_async
+from failover._proxies import proxy_for
 
 if TYPE_CHECKING:
     from failover._failover import Failover
@@ -29,13 +30,16 @@ def transports(lib: Any) -> tuple[Any, Any]:
                 the environment, as a client without a transport would.
         """
 
+        by_environment = False  # the inner one was chosen for one host, by a client's environment
+
         def __init__(self, failover: Failover, transport: Any = None) -> None:
             self._failover = failover
             self._inner = EnvironTransport(lib) if transport is None else transport
 
         def handle_request(self, request: Any) -> Any:
             """Send one request."""
-            return handle(lib, self._failover, request, self._inner.handle_request)
+            send, wrapped = self._inner.handle_request, self.by_environment
+            return handle(lib, self._failover, request, send, by_environment=wrapped)
 
         def __enter__(self) -> Any:
             self._inner.__enter__()
@@ -51,6 +55,8 @@ def transports(lib: Any) -> tuple[Any, Any]:
     class AsyncFailoverTransport(lib.AsyncBaseTransport):  # type: ignore[misc]  # lib is passed in
         """The same for asynchronous clients; arguments as for `FailoverTransport`."""
 
+        by_environment = False
+
         def __init__(self, failover: Failover, transport: Any = None) -> None:
             self._failover = failover
             self._inner = AsyncEnvironTransport(lib) if transport is None else transport
@@ -58,7 +64,8 @@ def transports(lib: Any) -> tuple[Any, Any]:
         async def handle_async_request(self, request: Any) -> Any:
             """Send one request."""
             send = self._inner.handle_async_request
-            return await handle_async(lib, self._failover, request, send)
+            wrapped = self.by_environment
+            return await handle_async(lib, self._failover, request, send, by_environment=wrapped)
 
         async def __aenter__(self) -> Any:
             await self._inner.__aenter__()
@@ -75,21 +82,6 @@ def transports(lib: Any) -> tuple[Any, Any]:
         made.__module__ = f"failover.{lib.__name__}"
         made.__qualname__ = made.__name__
     return FailoverTransport, AsyncFailoverTransport
-
-
-def proxy_for(url: Any) -> str | None:
-    """The proxy that the environment names for a URL, or None.
-
-    Args:
-        url: a parsed URL with `scheme` and `host`.
-    """
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  # slow to import
-
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(url.host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class _ByProxy:

@@ -58,7 +58,11 @@ def _explicit(lib: Any, *, blocking: bool) -> Any:
 
 
 def _once(transport: Any, failover: Failover, inner: Any) -> Any:
-    return inner if isinstance(inner, transport) else transport(failover, inner)
+    if isinstance(inner, transport):
+        return inner
+    made = transport(failover, inner)
+    made.by_environment = True
+    return made
 
 
 def _session(failover: Failover, lib: Any, session: Any) -> None:

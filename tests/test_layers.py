@@ -54,8 +54,10 @@ LAYERS: dict[str, Layer] = {
     # front doors: core and one HTTP library each
     "_exchange": Layer({"failover._failover", "failover._runtime", "failover.dialects", *SHARED}),
     "_httpx_family": Layer({"failover._failover", "failover._httpx_doors", *SHARED}),
-    "_httpx_doors": Layer(SHARED, {"anyio"}),
-    "_transports": Layer({"failover._failover", "failover._httpx_family"}),
+    "_httpx_bodies": Layer(SHARED),
+    "_httpx_doors": Layer({"failover._httpx_bodies", "failover._proxies", *SHARED}, {"anyio"}),
+    "_proxies": Layer(set()),
+    "_transports": Layer({"failover._failover", "failover._httpx_family", "failover._proxies"}),
     "httpx": Layer({"httpx", "failover._transports"}),
     "httpx2": Layer({"httpx2", "failover._transports"}),
     "_requests_bodies": Layer(SHARED, {"urllib3"}),
