@@ -42,16 +42,31 @@ class HealthView:
         return time.monotonic() - self._read_at > REFRESH
 
     def refresh(self) -> None:
-        """Read the store again."""
+        """Read the store again; what it has lost, or knows under an earlier generation, goes."""
         if self._store.shared:
             self._read_at = time.monotonic()
-        for standing in self._store.standings():
+        before = dict(self._standings)
+        told = {standing.scope: standing for standing in self._store.standings()}
+        for scope, known in before.items():
+            lost = scope not in told or told[scope].generation < known.generation
+            if lost and self._standings.get(scope) is known:  # not reported while we read
+                self._forget(scope)
+        for standing in told.values():
             self.keep(standing)
 
+    def _forget(self, scope: str) -> None:
+        self._standings.pop(scope, None)
+        self._against.discard(scope)
+        self._generations = {name: at for name, at in self._generations.items() if name != scope}
+
     def keep(self, standing: Standing) -> None:
-        """Take over what the store says about a scope, unless we know something newer."""
+        """Take over what the store says about a scope, unless we know something newer.
+
+        A lower generation that was set later is a store that forgot and began anew.
+        """
         known = self._standings.get(standing.scope)
-        if known is not None and known.generation > standing.generation:
+        older = known is not None and known.generation > standing.generation
+        if known is not None and older and known.set_at >= standing.set_at:
             return
         self._standings[standing.scope] = standing
         if self._generations.get(standing.scope, 0) != standing.generation:

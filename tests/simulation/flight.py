@@ -114,7 +114,7 @@ class Hop:
             return FATES[self.job.fate]
         if state == "late":
             return LATE
-        if state in ("queued", "running", "cancelled"):
+        if self.job.unwanted or state in ("queued", "running", "cancelled"):
             return OVERDUE
         return UNREADABLE if self.polls_failed else OK
 

@@ -49,6 +49,7 @@ class SimJob:
     fate: str
     limit: float | None = None
     stopped: float | None = None
+    unwanted: bool = False  # somebody asked to end it; whether it did end is the provider's affair
 
     def state(self, now: float) -> str:
         """`queued`, `running`, `done`, `failed`, `cancelled`, `late`."""
@@ -164,6 +165,7 @@ class SimProvider:
     def cancel(self, job: SimJob, now: float) -> str:
         """End a job if it can be; the state in which the cancel found it."""
         before = job.state(now)
+        job.unwanted = job.unwanted or before in ("queued", "running")
         if before == "queued" or (before == "running" and not self._fal):
             job.stopped = now
         elif before == "running":

@@ -6,7 +6,7 @@ from typing import Any
 
 from failover.core.settings import Settings
 
-from .plan import FOREVER, START, Order, Plan, Spell, Weather
+from .plan import FOREVER, START, Mishap, Order, Plan, Spell, Weather
 from .world import World
 
 NAMES = ("fal", "replicate", "fal-two")
@@ -23,7 +23,13 @@ def order(at: float, process: int = 0, **more: Any) -> Order:
     return Order(START + at, process, f"call-{at:.0f}", model="fox", **given)
 
 
-def run(weather: dict[str, Weather], *orders: Order, store: str = "memory", **more: Any) -> World:
+def run(
+    weather: dict[str, Weather],
+    *orders: Order,
+    store: str = "memory",
+    mishaps: tuple[Mishap, ...] = (),
+    **more: Any,
+) -> World:
     """Run a schedule of two processes."""
     plan = Plan(
         seed=0,
@@ -33,6 +39,7 @@ def run(weather: dict[str, Weather], *orders: Order, store: str = "memory", **mo
         keys={name: (f"{name}-k0",) for name in NAMES},
         weather={name: weather.get(name, calm()) for name in NAMES},
         orders=list(orders),
+        mishaps=list(mishaps),
     )
     return World(0, record=True, plan=plan).run()
 
@@ -59,3 +66,13 @@ def test_a_new_process_can_report_a_provider_that_others_have_seen_recover() -> 
     world = run({"fal": calm(*spells)}, *calls, store="shared")
     assert world.violations == []
     assert submits(world, "fal") == 3  # at 0, 100 and 310
+
+
+def test_what_a_store_learns_after_it_was_emptied_is_believed() -> None:
+    """A process kept what it had seen under a later generation than that of the new store."""
+    spells = [Spell(START, START + 50, "429"), Spell(START + 300, FOREVER, "429")]
+    calls = [order(0), order(60, 1), order(62, 1), order(310), order(315, 1)]
+    flush = Mishap("store-flush", 0, START + 200)
+    world = run({"fal": calm(*spells)}, *calls, store="shared", mishaps=(flush,))
+    assert world.violations == []
+    assert submits(world, "fal") == 4  # at 0, 60, 62 and 310
