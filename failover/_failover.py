@@ -193,9 +193,13 @@ def _check(policy: object, models: tuple[object, ...], store: object) -> None:
         if not isinstance(model, Model):
             raise ConfigurationError("models= takes failover.Model objects")
     if isinstance(store, str):
+        from importlib.util import find_spec  # noqa: PLC0415  # nothing to check for most users
+
         from failover.stores import check_spec  # noqa: PLC0415  # nothing to check for most users
 
         check_spec(store)
+        if store.startswith("redis") and find_spec("redis") is None:
+            raise ConfigurationError("store='redis:' needs a driver: pip install 'failover[redis]'")
     elif store is not None and not hasattr(store, "note_failure"):
         raise ConfigurationError("store= takes a URL such as 'memory:', or a store")
 

@@ -132,9 +132,9 @@ def after_failure(standing: Standing | None, evidence: Evidence, now: float) -> 
 
 def _prolonged(known: Standing, now: float, asked: float) -> Standing:
     """A late report of a trouble already known: only the server's own words lengthen it."""
-    if not known.opened or now + asked <= known.set_at + known.length:
+    if not asked or not known.opened or now + asked <= known.set_at + known.length:
         return known
-    return replace(known, length=now + asked - known.set_at)
+    return replace(known, set_at=now, length=asked)
 
 
 def _level(known: Standing, now: float) -> int:

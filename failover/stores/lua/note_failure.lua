@@ -11,10 +11,10 @@ local s = known or {count = 0, level = 0, set_at = 0, length = 0, reason = '',
 
 if generation < s.generation or remaining(s) > 0 then
   -- a late report of a trouble already known: only the server's own words lengthen it
-  if not is_open(s) or NOW + asked <= s.set_at + s.length then
+  if asked == 0 or not is_open(s) or NOW + asked <= s.set_at + s.length then
     return {as_text(NOW), redis.call('HGET', KEYS[1], scope)}
   end
-  s.length = NOW + asked - s.set_at
+  s.set_at, s.length = NOW, asked
   return {as_text(NOW), put(scope, s)}
 end
 
