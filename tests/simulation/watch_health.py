@@ -84,11 +84,13 @@ class HealthWatch:
             return
         late = evidence.generation < known.generation
         if late or _active(known, now):
-            same = (known.level, known.set_at, known.generation, known.count, known.lease)
-            kept = (after.level, after.set_at, after.generation, after.count, after.lease)
+            same = (known.level, known.generation, known.count, known.lease, known.opened)
+            kept = (after.level, after.generation, after.count, after.lease, after.opened)
             self._must("I12", same == kept, f"a late failure changed {known} to {after}")
-            self._must("I13", after.length >= known.length, f"{scope} was cut short")
             end, told = after.set_at + after.length, now + asked
+            whole = end >= known.set_at + known.length - EPSILON
+            self._must("I13", whole, f"{scope} was cut short: {known} to {after}")
+            self._must("I15", bool(asked) or after == known, f"{known} became {after}")
             longest = max(known.set_at + known.length, told) + EPSILON
             self._must("I13", end <= longest, f"{scope} is out for too long: {after}")
             if asked and known.opened:
