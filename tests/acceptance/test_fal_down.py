@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SDK = pairs(fal_calls.CALLS, every=("fal.run", "fal.async.submit"))
 PLAIN = pairs(
     tuple(call for call in plain_calls.CALLS if call.provider == "fal"),
-    every=("requests.fal-run", "httpx2.async.fal-queue"),
+    every=("httpx2.async.fal-queue",),
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SDK = pairs(replicate_calls.CALLS, every=("replicate.run", "replicate.async.create-wait"))
 PLAIN = pairs(
     tuple(call for call in plain_calls.CALLS if call.provider == "replicate"),
-    every=("httpx.replicate-wait", "requests.replicate-queue"),
+    every=("requests.replicate-queue",),
 )
 
 
