@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from failover.core.walk import Walk
 
 JOB_TTL = 7 * 86400.0
+OVERDUE = Failed(Cause.DEADLINE, "not finished in time", 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,8 @@ def _finish(
             outcome = yield from follow_to_end(ctx, job, watch, walk.until())
         if isinstance(outcome, Pending) and mode is not Mode.WAIT:
             outcome = yield from _abandon(ctx, job, watch)
+        elif isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED:
+            outcome = OVERDUE  # nobody else knows the job: it ended by the limit we gave it
     if isinstance(outcome, Done):
         watch.note(outcome, ctx.clock())
     outcome = rendered(ctx, job, outcome)
@@ -225,7 +228,7 @@ def _abandon(ctx: Context, job: Job, watch: Watch) -> Flow[Outcome]:
                 return outcome
         if isinstance(outcome, Done) or _had_failed(reply, outcome):
             return outcome
-    return Failed(Cause.DEADLINE, "not finished in time", 504)
+    return OVERDUE
 
 
 def _had_failed(reply: Reply, outcome: Outcome) -> bool:

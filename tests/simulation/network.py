@@ -201,6 +201,8 @@ class Network:
     def settled(self, flight: Flight) -> None:
         """Remember what a flow that came to its end was asked to wait for (D-3)."""
         world = self._world
+        if flight.resubmit:  # passed through unread
+            return
         number = flight.process.number
         teller = number if world.plan.store == "memory" else -1
         for hop in flight.submits:

@@ -76,3 +76,13 @@ def test_what_a_store_learns_after_it_was_emptied_is_believed() -> None:
     world = run({"fal": calm(*spells)}, *calls, store="shared", mishaps=(flush,))
     assert world.violations == []
     assert submits(world, "fal") == 4  # at 0, 60, 62 and 310
+
+
+def test_a_job_that_ended_by_the_limit_we_gave_it_is_overdue() -> None:
+    """Replicate had cancelled it, as it was told to; that was taken for the caller's own wish."""
+    slow = Weather([], 0.0, (200.0, 200.0), 30.0)
+    down = calm(Spell(START, FOREVER, "500"))
+    call = order(0, timeout=None)
+    world = run({"fal": down, "replicate": slow}, call, job_deadline=20.0)
+    assert world.violations == []
+    assert submits(world, "fal-two") == 1

@@ -86,7 +86,7 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
         world.violate(rule, f"{found} after {ended}")
         return
     known = max(hop.generations.get(found.scope, 0) for hop in spoken)
-    if found.generation > known and not world.health.emptied:
+    if found.generation > known and not (world.health.emptied or flight.troubled):
         world.violate("I12", f"{found} claims a later generation than {known}")
     old = world.health.changed.get(found.scope, 0.0) < flight.started - REFRESH
     timely = [hop for hop in spoken if not hop.panic and found.scope in hop.scopes]
@@ -111,7 +111,7 @@ def _cleared(world: World, flight: Flight, effect: NoteSuccess) -> None:
         if not left:
             ended = [(hop.provider, hop.truth(now).name) for hop in flight.submits]
             world.violate("D5", f"{scope} counts as a success after {ended}")
-        elif generation > max(left) and not world.health.emptied:
+        elif generation > max(left) and not (world.health.emptied or flight.troubled):
             world.violate("I12", f"success of {scope} claims generation {generation} of {left}")
 
 
