@@ -382,6 +382,9 @@ PLANTED: tuple[Bug, ...] = (
         "yield from ask(SaveJob(job, JOB_TTL))",
         "pass",
     ),
+    Bug(
+        "its own limit is taken for a cancel", f"{_ELSEWHERE}:_finish", "outcome = OVERDUE", "pass"
+    ),
     Bug("nobody cancels", f"{_ELSEWHERE}:_abandon", "dialect.cancel(job)", "dialect.poll(job)"),
     Bug(
         "the job of another call is answered",
