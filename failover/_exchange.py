@@ -167,6 +167,11 @@ async def run_async(
         return deliver(exchange.rescued(error, "flow") or Answer(await fallback()))
 
 
+def within(seconds: float | None, limit: float) -> float:
+    """A wait of the caller's, None for one without end, cut to a limit."""
+    return limit if seconds is None else min(seconds, limit)
+
+
 def no_reply(error: BaseException, seconds: float) -> NoReply:
     """Put a library's exception into our words."""
     return NoReply(trouble_of(error), error, seconds)

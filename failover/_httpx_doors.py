@@ -21,6 +21,7 @@ from failover._exchange import (
     no_reply,
     run,
     run_async,
+    within,
 )
 from failover._httpx_bodies import decoded, replay, streams
 from failover._proxies import proxy_for
@@ -31,6 +32,8 @@ from failover.core.types import NoReply, Reply, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+WAITS = ("connect", "read", "write", "pool")
 
 
 class _Door(Exchange):
@@ -69,19 +72,21 @@ class _Door(Exchange):
         return self._detours[proxy]
 
     def own_request(self, effect: Forward) -> Any:
-        """The caller's request; a copy with another key where the flow asks for one."""
-        if effect.key is None:
-            return self.native
-        name, value = self.own_credential(effect.key)
-        headers = [(k, v) for k, v in self.native.headers.raw if k.lower() != name.encode()]
-        headers.append((name.encode(), value.encode()))
+        """The caller's request; a copy where the flow asks for another key or a time limit."""
         native = self.native
+        if effect.key is None and effect.limit is None:
+            return native
+        headers, extensions = native.headers.raw, native.extensions
+        if effect.key is not None:
+            name, value = self.own_credential(effect.key)
+            headers = [(k, v) for k, v in headers if k.lower() != name.encode()]
+            headers.append((name.encode(), value.encode()))
+        if effect.limit is not None:
+            own = extensions.get("timeout") or {}
+            waits = {wait: within(own.get(wait), effect.limit) for wait in WAITS}
+            extensions = {**extensions, "timeout": waits}
         return self.lib.Request(
-            native.method,
-            native.url,
-            headers=headers,
-            stream=native.stream,
-            extensions=native.extensions,
+            native.method, native.url, headers=headers, stream=native.stream, extensions=extensions
         )
 
     def our_request(self, effect: Send) -> Any:

@@ -16,6 +16,7 @@ from failover._exchange import (
     paused_here,
     recognise,
     run,
+    within,
 )
 from failover._requests_bodies import KeptBody, decoded, urllib3_response
 from failover._sites import PORTS
@@ -204,9 +205,12 @@ class _Door(Exchange):
             name, value = self.own_credential(effect.key)
             request = self.native.copy()
             request.headers[name] = value
+        options = {**self.options, "stream": True}
+        if effect.limit is not None:
+            options["timeout"] = _limited(options.get("timeout"), effect.limit)
         start = time.monotonic()
         try:
-            self.came = response = self.send(request, **{**self.options, "stream": True})
+            self.came = response = self.send(request, **options)
         except Exception as error:  # noqa: BLE001  # sorted by trouble_of
             self.came = error
             return self.keep_original(no_reply(error, time.monotonic() - start))
@@ -285,6 +289,15 @@ class _Door(Exchange):
             response.headers[HEADER] = report.header
             response.failover = report
         return response
+
+
+def _limited(timeout: Any, limit: float) -> tuple[float, float]:
+    """The caller's timeout, in any form that requests takes, with both waits cut to a limit."""
+    connect = timeout[0] if isinstance(timeout, tuple) else timeout
+    if hasattr(timeout, "connect_timeout"):
+        connect = timeout.connect_timeout
+    connect = connect if isinstance(connect, (int, float)) else None
+    return within(connect, limit), within(_read_timeout(timeout), limit)
 
 
 def _is_stream(response: Any) -> bool:

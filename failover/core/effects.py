@@ -39,10 +39,12 @@ class Forward(Asks[Reply | NoReply]):
     Args:
         read: read the reply's body so that it can be judged; False leaves it streaming.
         key: id of another key of the same provider to put in place of the caller's.
+        limit: seconds that no single wait may exceed, where the user set a deadline.
     """
 
     read: bool = True
     key: str | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def _try_other_key(
 ) -> Flow[Answer | Verdict | Stop | None]:
     """Send the caller's own request under another of his keys."""
     walk.sends += 1
-    reply = yield from ask(Forward(key=candidate.key))
+    reply = yield from ask(Forward(key=candidate.key, limit=walk.limit()))
     if is_served(walk.ctx, walk.dialect, walk.intent, reply):
         endpoint = candidate.target.endpoint
         yield from walk.succeeded(

@@ -33,7 +33,7 @@ from failover.core.types import (
     Request,
 )
 from failover.core.verdict import Action, Bill, Facts, Verdict, judge
-from failover.core.walk import TIMEOUTS, Walk, is_served
+from failover.core.walk import COOLING, TIMEOUTS, Walk, is_served
 from failover.events import Exhausted
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def serve(ctx: Context, request: Request, intent: Intent, dialect: Inbound) -> F
     if not ctx.quiet():
         return (yield from _create(Walk(ctx, request, intent, dialect)))
     started, generations = ctx.clock(), ctx.health.generations()
-    reply = yield FORWARD
+    deadline = ctx.settings.deadline
+    reply = yield FORWARD if deadline is None else Forward(limit=deadline)
     if is_served(ctx, dialect, intent, reply):
         return Answer(reply)
     walk = Walk(ctx, request, intent, dialect, started)
@@ -123,7 +124,7 @@ def _forward(walk: Walk, reply: Reply | NoReply | None) -> Flow[Reply | NoReply]
     """Send the caller's request, unless `reply` is already what came of that."""
     walk.sends += 1
     if reply is None:
-        reply = yield FORWARD
+        reply = yield Forward(limit=walk.limit())
     walk.original = reply
     walk.timed_out = isinstance(reply, NoReply) and reply.trouble in TIMEOUTS
     if isinstance(reply, Reply):
@@ -179,7 +180,7 @@ def _give_up(walk: Walk) -> Flow[Answer]:
         walk.read()
         key = ctx.caller_key(walk.provider, walk.request)
         yield from _note_own(walk, verdict, reply, key, Pass())
-    if any(failure.provider != walk.provider for failure in walk.failures):
+    if sum(failure.reason != COOLING for failure in walk.failures) > 1:  # other keys count too
         unknown = any(failure.bill == Bill.UNKNOWN for failure in walk.failures)
         bill = Bill.UNKNOWN if unknown else Bill.REFUSED
         ctx.memory.note_exhausted(ctx.who(), walk.request, bill)

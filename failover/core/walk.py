@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from failover.core.health import Evidence, Standing
     from failover.core.ports import Context, Inbound
 
+COOLING = "cooling"  # the reason of a send that was spared
 JITTER = 0.25
 PROOF = 10.0  # seconds for which an answer proves that the network works
 SUBMIT_TIMEOUT = 30.0
+SHORTEST = 0.05  # seconds; no wait is made shorter
 USEFUL = 2.0  # seconds below which a submit is not worth starting
 TIMEOUTS = (Trouble.READ_TIMEOUT, Trouble.CONNECT_TIMEOUT, Trouble.WRITE_TIMEOUT)
 
@@ -135,10 +137,16 @@ class Walk:
         whole = self.ctx.settings.deadline or self.request.timeout or USEFUL
         return left > min(USEFUL, whole / 4)
 
+    def limit(self) -> float | None:
+        """Seconds the caller's own provider may take: his affair, unless a deadline was set."""
+        if self.ctx.settings.deadline is None:
+            return None
+        return max(SHORTEST, self.left() or 0.0)
+
     def submit_timeout(self) -> float:
         """Seconds one submit may take."""
         left = self.left()
-        return SUBMIT_TIMEOUT if left is None else max(0.05, min(SUBMIT_TIMEOUT, left))
+        return SUBMIT_TIMEOUT if left is None else max(SHORTEST, min(SUBMIT_TIMEOUT, left))
 
     def until(self) -> float:
         """Monotonic seconds at which the caller must have his answer."""
@@ -161,7 +169,7 @@ class Walk:
 
     def cooling(self) -> None:
         """Note that the caller's own provider was not asked because it is cooling."""
-        self.failures.append(Attempt(self.provider, self.slug, "cooling", Bill.NOT_SENT, 0.0))
+        self.failures.append(Attempt(self.provider, self.slug, COOLING, Bill.NOT_SENT, 0.0))
 
     def failed(
         self,
