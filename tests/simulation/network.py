@@ -29,6 +29,7 @@ class Network:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._forgot_at = float("-inf")
         self.waits: dict[tuple[str, int], tuple[float, float, int]] = {}  # see `settled`
 
     def dispatch(self, flight: Flight, effect: Forward | Send) -> None:
@@ -208,6 +209,8 @@ class Network:
         for hop in flight.submits:
             if hop.asks is None or hop.scope is None or hop.ended is None or flight.troubled:
                 continue
+            if hop.ended <= self._forgot_at:
+                continue
             until = hop.ended + max(1.0, hop.asks)
             known = self.waits.get((hop.scope, teller))
             if known is None or known[1] < until:
@@ -217,8 +220,13 @@ class Network:
         """Since when and until when a process has to stay away from a scope, and who was told."""
         return self.waits.get((scope, number if self._world.plan.store == "memory" else -1))
 
+    def served(self, scope: str) -> None:
+        """A prober has found that there is no need to wait any longer."""
+        self.waits = {key: value for key, value in self.waits.items() if key[0] != scope}
+
     def forget(self, teller: int | None = None) -> None:
         """A store, or everybody's, has lost what it knew."""
+        self._forgot_at = self._world.clock.now
         self.waits = {
             key: value for key, value in self.waits.items() if teller not in (None, key[1])
         }

@@ -28,6 +28,7 @@ def run(
     *orders: Order,
     store: str = "memory",
     mishaps: tuple[Mishap, ...] = (),
+    keys: dict[str, tuple[str, ...]] | None = None,
     **more: Any,
 ) -> World:
     """Run a schedule of two processes."""
@@ -36,7 +37,7 @@ def run(
         processes=2,
         store=store,
         settings=Settings(**{"providers": NAMES, **more}),
-        keys={name: (f"{name}-k0",) for name in NAMES},
+        keys={**{name: (f"{name}-k0",) for name in NAMES}, **(keys or {})},
         weather={name: weather.get(name, calm()) for name in NAMES},
         orders=list(orders),
         mishaps=list(mishaps),
@@ -86,3 +87,13 @@ def test_a_job_that_ended_by_the_limit_we_gave_it_is_overdue() -> None:
     world = run({"fal": down, "replicate": slow}, call, job_deadline=20.0)
     assert world.violations == []
     assert submits(world, "fal-two") == 1
+
+
+def test_a_call_that_failed_under_two_keys_is_not_walked_again() -> None:
+    """Only failures at another provider counted, so each of ten attempts tried both keys."""
+    spells = [Spell(START, FOREVER, "429", key="fal-k0"), Spell(START, FOREVER, "timeout-done")]
+    call = order(0, timeout=10.0, sdk="fal-run")
+    keys = {"fal": ("fal-k0", "fal-k1")}
+    world = run({"fal": calm(*spells)}, call, keys=keys, on_unknown="surface")
+    assert world.violations == []
+    assert submits(world, "fal") == 2

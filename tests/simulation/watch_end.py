@@ -11,7 +11,7 @@ from failover.core.types import Create, Mode
 from .faults import NEXT, OK
 from .scene import MODELS, PROVIDERS, family
 from .sdk import FAL_CLIENT, attempts
-from .watch_sends import USEFUL, cools, limit, standing
+from .watch_sends import USEFUL, cools, limit, standing, taken
 
 if TYPE_CHECKING:
     from failover.core.health import Standing
@@ -55,7 +55,7 @@ def _doubtful(call: Call, before: Flight | None = None) -> Flight | None:
         if flight is before:
             return None
         submits = flight.submits
-        elsewhere = len({hop.provider for hop in submits}) > 1
+        elsewhere = len({(hop.provider, hop.key) for hop in submits}) > 1
         if elsewhere and any(hop.fault.bill == "U" for hop in submits):
             return flight
     return None
@@ -71,15 +71,15 @@ def _judge_answer(world: World, flight: Flight) -> None:
     assert answer is not None
     said = [hop for hop in flight.submits if hop.reply is answer.reply]
     served = [hop for hop in flight.submits if hop.truth(now) is OK]
-    if said and said[0].truth(now) is OK:
+    if said and (said[0].truth(now) is OK or taken(said[0])):
         if len(flight.submits) == 1 and _plain(said[0]) and answer.report is not None:
             world.violate("TRUTH", "a report on a call that went the plain way")
         return
     if not said:
-        taken = [hop for hop in flight.submits if not hop.own and hop.fault is OK and hop.job]
+        jobs = [hop for hop in flight.submits if not hop.own and hop.fault is OK and hop.job]
         waits = isinstance(flight.intent, Create) and flight.intent.mode in (Mode.QUEUE, Mode.WAIT)
-        found = [hop for hop in taken if hop.job and hop.job.state(now) == "done"]
-        if not (served or found or (taken and waits)):
+        found = [hop for hop in jobs if hop.job and hop.job.state(now) == "done"]
+        if not (served or found or (jobs and waits)):
             ended = [(hop.provider, hop.truth(now).name) for hop in flight.submits]
             world.violate("TRUTH", f"an answer came out of {ended}")
         elif waits and not served and not flight.saved:

@@ -127,6 +127,8 @@ class HealthWatch:
         where = (inner.number, before.scope)
         self.leases.pop(where, None)
         self.counts.pop(where, None)
+        if before.opened:
+            self._world.network.served(before.scope)
         clean = after is None or (not after.opened and after.count == 0)
         self._must("D5", clean, f"a success left {after}")
 

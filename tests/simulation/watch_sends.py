@@ -105,7 +105,7 @@ def _noted(world: World, flight: Flight, effect: NoteFailure) -> None:
 
 def _cleared(world: World, flight: Flight, effect: NoteSuccess) -> None:
     now = world.clock.now
-    served = [hop for hop in flight.submits if hop.truth(now) is OK or _taken(hop)]
+    served = [hop for hop in flight.submits if hop.truth(now) is OK or taken(hop)]
     for scope, generation in effect.scopes.items():
         left = [hop.generations.get(scope, 0) for hop in served if scope in hop.scopes]
         if not left:
@@ -115,7 +115,7 @@ def _cleared(world: World, flight: Flight, effect: NoteSuccess) -> None:
             world.violate("I12", f"success of {scope} claims generation {generation} of {left}")
 
 
-def _taken(hop: Hop) -> bool:
+def taken(hop: Hop) -> bool:
     """Whether a provider has taken a job, whatever the input made of it."""
     blamed = hop.own and hop.fault in (FATES["bad-input"], FATES["nsfw"])
     told = getattr(hop.reply, "status", 0) < 300
@@ -213,8 +213,8 @@ def _resubmit(world: World, flight: Flight) -> None:
     flight.resubmit = True
     since = world.clock.now - RESUBMITS
     earlier = flight.call.flights[:-1]
-    tried = [one for one in earlier if len({hop.provider for hop in one.submits}) > 1]
-    if not any(one.started + 1e5 > since for one in tried):
+    tried = [one for one in earlier if len({(hop.provider, hop.key) for hop in one.submits}) > 1]
+    if not any((one.hops[-1].ended or 0.0) > since for one in tried):
         world.violate("LIVE", "a first attempt was taken for one that is sent again")
 
 
