@@ -58,7 +58,7 @@ def _async(world: World) -> object:
 
 def _requests(world: World) -> object:
     with requests.Session() as session:
-        return session.post(URL, **_body(world), timeout=None)  # noqa: S113
+        return session.post(URL, **_body(world), timeout=None)
 
 
 TIMEOUTS = (httpx.ReadTimeout, httpx2.ReadTimeout, requests.exceptions.ReadTimeout)

@@ -53,6 +53,7 @@ class Script:
     lines: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sent: list[Send] = field(default_factory=list)
+    limits: list[float | None] = field(default_factory=list)
 
     def __call__(self, effect: Effect) -> Any:
         self.lines.append(line(effect))
@@ -94,6 +95,8 @@ class Script:
         last = len(self.steps) == 1 and callable(self.steps[0])
         step = self.steps[0] if last else self.steps.pop(0)
         reply = step(effect) if callable(step) else step
+        if isinstance(effect, Forward):
+            self.limits.append(effect.limit)
         if isinstance(effect, Send):
             self.sent.append(effect)
             carried = {name.lower(): value for name, value in effect.request.headers.items()}

@@ -291,3 +291,19 @@ def test_a_call_that_everybody_failed_while_its_own_provider_cooled_is_remembere
     assert exhausted.attempts == ("fal:cooling", "replicate:500", "fal:429")
     _, script = run(world, fal_run(), last)
     assert script.sends == ["forward unread"]
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_deadline_bounds_the_send_to_the_callers_own_provider(way: Way, *, verbose: bool) -> None:
+    _, script = run(World(deadline=20.0, verbose=verbose), way.request, ERROR, *way.served)
+    assert script.limits == [20.0]
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("verbose", [False, True])
+def test_without_a_deadline_the_first_send_is_as_long_as_the_caller_waits(
+    way: Way, *, verbose: bool
+) -> None:
+    _, script = run(World(verbose=verbose), way.request, ERROR, *way.served)
+    assert script.limits == [None]
