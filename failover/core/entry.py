@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from failover.core.effects import Admit, Flow, Release, ask
+from failover.core.effects import Admit, Flow, ReadHealth, Release, ask
 from failover.core.health import Entry
 from failover.core.walk import scopes_of
 
@@ -47,6 +47,8 @@ def enter(ctx: Context, provider: str, slug: str, key: str) -> Flow[Pass | None]
     Returns:
         The pass, or None while any of the scopes is cooling.
     """
+    if ctx.health.stale():  # a call may last for minutes
+        yield from ask(ReadHealth())
     if ctx.health.clear:
         return Pass(ctx.health.generations())
     generations: dict[str, int] = {}

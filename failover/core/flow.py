@@ -172,6 +172,9 @@ def _give_up(walk: Walk) -> Flow[Answer]:
     """Hand back what the caller's own provider said; ask it once if nobody did yet (D-8)."""
     ctx, reply = walk.ctx, walk.original
     if reply is None:
+        if ctx.health.stale():
+            yield from ask(ReadHealth())
+        passed = Pass(ctx.health.generations())
         reply = yield from _forward(walk, None)
         verdict = _verdict(walk, reply)
         if verdict.action is Action.DONE:
@@ -179,7 +182,7 @@ def _give_up(walk: Walk) -> Flow[Answer]:
             return walk.last_word(reply)
         walk.read()
         key = ctx.caller_key(walk.provider, walk.request)
-        yield from _note_own(walk, verdict, reply, key, Pass())
+        yield from _note_own(walk, verdict, reply, key, passed)
     if sum(failure.reason != COOLING for failure in walk.failures) > 1:  # other keys count too
         unknown = any(failure.bill == Bill.UNKNOWN for failure in walk.failures)
         bill = Bill.UNKNOWN if unknown else Bill.REFUSED

@@ -97,3 +97,16 @@ def test_a_call_that_failed_under_two_keys_is_not_walked_again() -> None:
     world = run({"fal": calm(*spells)}, call, keys=keys, on_unknown="surface")
     assert world.violations == []
     assert submits(world, "fal") == 2
+
+
+def test_a_pass_through_can_report_a_provider_that_has_recovered_meanwhile() -> None:
+    """It reported without a generation, so what the provider asked for was forgotten."""
+    spells = [
+        Spell(START, START + 5, "429"),
+        Spell(START + 40.15, FOREVER, "429-seconds"),
+    ]
+    gone = calm(Spell(START, FOREVER, "reset-before"))
+    weather = {"fal": calm(*spells), "replicate": gone, "fal-two": gone}
+    calls = [order(0), order(16), order(40), order(120)]
+    world = run(weather, *calls, on_unknown="failover")
+    assert world.violations == []

@@ -272,10 +272,10 @@ def _rested(world: World, flight: Flight, hop: Hop) -> None:
         told = world.network.wait(scope, number)
         if told is not None and now < told[1] - EPSILON and world.jumped_at < told[0]:
             late = 0.0 if told[2] == number else REFRESH
-            if flight.started >= told[0] + late:
+            if hop.started >= told[0] + late:
                 world.violate("I14", f"{scope} asked to be left alone until {told[1]:.1f}")
         opened = world.health.changed.get(scope, now)
-        if cools(world, flight, scope) and flight.started >= opened + REFRESH:
+        if cools(world, flight, scope) and hop.started >= opened + REFRESH:
             world.violate("I20", f"{scope} is cooling: {standing(world, flight, scope)}")
 
 

@@ -262,6 +262,7 @@ class World:
         assert intent is not None, request
         made = core_flow.serve(call.process, request, intent, dialect)
         flight = Flight(call, call.process, request, intent, dialect, made, self.clock.now)
+        flight.troubled = self.shaky(call.process.number)
         call.flights.append(flight)
         self.step(flight, None)
 
