@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from failover._failover import Failover
 from failover._patch import install, installed, is_installed, paused, uninstall
+from failover.explain import explain
 from failover.policy import Model, Policy
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
@@ -87,6 +88,7 @@ __all__ = [
     "Rerouted",
     "StoreError",
     "__version__",
+    "explain",
     "install",
     "installed",
     "is_installed",

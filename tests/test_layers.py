@@ -68,6 +68,11 @@ LAYERS: dict[str, Layer] = {
     # the patch
     "_import_hook": Layer(set()),
     "_patch": Layer({"failover._failover", "failover._import_hook"}, {"wrapt", "failover"}),
+    # the decision, played through without sending
+    "explain": Layer(
+        {"failover._failover", "failover._patch", "failover._sites", "failover.policy"}
+        | {"failover.core", "failover.dialects", "failover.errors"}
+    ),
     # the simulators know nothing of how we read the wire
     "sim": Layer({"failover.sim"}, {"trustme", "jsonschema", "failover.catalog.schemas"}),
 }

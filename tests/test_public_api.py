@@ -40,6 +40,7 @@ NAMES = {
     "Rerouted",
     "StoreError",
     "__version__",
+    "explain",
     "install",
     "installed",
     "is_installed",
