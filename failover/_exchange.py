@@ -7,10 +7,13 @@ own request if this library itself goes wrong.
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failover.core.drive import drive, drive_async
+from failover.core.effects import Effect, Forward, Send, Sleep
 from failover.core.flow import serve
 from failover.core.report import Answer
 from failover.core.troubles import trouble_of
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from failover._failover import Failover
     from failover._runtime import Runtime
-    from failover.core.effects import Effect, Flow, Send
+    from failover.core.effects import Flow
     from failover.core.ports import Inbound
     from failover.core.types import Intent, Request
 
@@ -129,6 +132,50 @@ class Exchange:
         if self.came is not None:
             return Answer(Reply(self.came.status_code, native=self.came, streaming=True))
         return None
+
+
+class BlockingExchange(Exchange, ABC):
+    """What the blocking front doors share: driving the flow, and waiting in between."""
+
+    unread: Any = None  # a response that was left streaming
+
+    def answer(self) -> Any:
+        """Run the flow and hand over the library's response."""
+        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
+        try:
+            done = run(self, self._perform, self.delivered, forward)
+        finally:
+            try:
+                self._leave()
+            except Exception as error:  # noqa: BLE001  # a defect of ours never breaks a call
+                self.runtime.telling.defect("leave", error)
+        if self.unread is not None and done is not self.unread:
+            self.unread.close()
+        if isinstance(done, BaseException):
+            raise done
+        return done
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Forward):
+            return self._forward(effect)
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
+        return self.runtime.perform(effect)
+
+    @abstractmethod
+    def delivered(self, answer: Answer) -> Any:
+        """The library's response for an answer, or the caller's own exception."""
+
+    @abstractmethod
+    def _forward(self, effect: Forward) -> Reply | NoReply: ...
+
+    @abstractmethod
+    def _send(self, effect: Send) -> Reply | NoReply: ...
+
+    def _leave(self) -> None:
+        """Give up what was opened for this request alone."""
 
 
 def run(

@@ -15,11 +15,11 @@ from failover._exchange import (
     CONNECT_TIMEOUT,
     MARK,
     REPLY_LIMIT,
+    BlockingExchange,
     Exchange,
     Recognised,
     last_word,
     no_reply,
-    run,
     run_async,
     within,
 )
@@ -153,29 +153,12 @@ class _Door(Exchange):
         return response
 
 
-class SyncDoor(_Door):
+class SyncDoor(_Door, BlockingExchange):
     """The blocking door."""
 
-    def answer(self) -> Any:
-        """Run the flow and hand over the library's response."""
-        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
-        done = run(self, self._perform, self.delivered, forward)
+    def _leave(self) -> None:
         for detour in self._detours.values():
             detour.close()
-        if self.unread is not None and done is not self.unread:
-            self.unread.close()
-        if isinstance(done, BaseException):
-            raise done
-        return done
-
-    def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Forward):
-            return self._forward(effect)
-        if isinstance(effect, Send):
-            return self._send(effect)
-        if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
-        return self.runtime.perform(effect)
 
     def _forward(self, effect: Forward) -> Reply | NoReply:
         request = self.own_request(effect)
@@ -244,9 +227,12 @@ class AsyncDoor(_Door):
     async def answer(self) -> Any:
         """Run the flow and hand over the library's response."""
         forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
-        done = await run_async(self, self._perform, self.delivered, forward)
-        for detour in self._detours.values():
-            await detour.aclose()
+        try:
+            done = await run_async(self, self._perform, self.delivered, forward)
+        finally:
+            for detour in self._detours.values():
+                with suppress(Exception):  # its connections are closed by the collector at last
+                    await detour.aclose()
         if self.unread is not None and done is not self.unread:
             await self.unread.aclose()
         if isinstance(done, BaseException):

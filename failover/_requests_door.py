@@ -9,18 +9,16 @@ from failover._exchange import (
     CONNECT_TIMEOUT,
     MARK,
     REPLY_LIMIT,
-    Exchange,
+    BlockingExchange,
     Recognised,
     last_word,
     no_reply,
     paused_here,
     recognise,
-    run,
     within,
 )
 from failover._requests_bodies import KeptBody, decoded, urllib3_response
 from failover._sites import PORTS
-from failover.core.effects import Effect, Forward, Send, Sleep
 from failover.core.report import HEADER, Answer
 from failover.core.types import NoReply, Reply, Request, Trouble
 from failover.events import KeyWithheld
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from failover._failover import Failover
+    from failover.core.effects import Forward, Send
 
 CHUNK = 64 * 1024
 ACTIVE = "_" + MARK.replace(".", "_")
@@ -162,7 +161,7 @@ def _read_timeout(timeout: Any) -> float | None:
     return float(timeout) if isinstance(timeout, (int, float)) else None
 
 
-class _Door(Exchange):
+class _Door(BlockingExchange):
     """One request on its way through an adapter."""
 
     def __init__(
@@ -178,26 +177,6 @@ class _Door(Exchange):
         self.native = native
         self.send = send
         self.options = options
-        self.unread: Any = None
-
-    def answer(self) -> Any:
-        """Run the flow and hand over a `requests.Response`."""
-        forward = lambda: self._forward(Forward(read=False))  # noqa: E731  # one line, used once
-        done = run(self, self._perform, self._delivered, forward)
-        if self.unread is not None and done is not self.unread:
-            self.unread.close()
-        if isinstance(done, BaseException):
-            raise done
-        return done
-
-    def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Forward):
-            return self._forward(effect)
-        if isinstance(effect, Send):
-            return self._send(effect)
-        if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
-        return self.runtime.perform(effect)
 
     def _forward(self, effect: Forward) -> Reply | NoReply:
         request = self.native
@@ -277,7 +256,7 @@ class _Door(Exchange):
             return no_reply(error, time.monotonic() - start)
         return _collect(response, start, effect.timeout)
 
-    def _delivered(self, answer: Answer) -> Any:
+    def delivered(self, answer: Answer) -> Any:
         reply, report = answer.reply, answer.report
         if isinstance(reply, NoReply):
             return last_word(answer)

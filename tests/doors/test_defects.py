@@ -40,9 +40,8 @@ DOORSTEP = {
     "carries_key",
     "_Door.__init__",
     "Exchange.__init__",
-    "SyncDoor.answer",
+    "BlockingExchange.answer",
     "AsyncDoor.answer",
-    "_Door.answer",
     "run",
     "run_async",
     "KeptBody.close",  # by the garbage collector
