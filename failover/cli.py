@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 when something was looked for in vain, 2 for a wrong argument.
     """
     options = _parser().parse_args(arguments)
-    status: int = options.command(options)
+    try:
+        status: int = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 
@@ -200,7 +206,9 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     from rich.table import Table  # noqa: PLC0415  # an extra, which is there
     from rich.text import Text  # noqa: PLC0415  # an extra, which is there
 
-    table = Table(*COLUMNS)
+    table = Table()
+    for name in COLUMNS:
+        table.add_column(name, overflow="fold")  # a slug cut short is no slug
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

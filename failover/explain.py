@@ -257,9 +257,10 @@ def _explained(
     from failover.core.walk import Walk  # noqa: PLC0415  # keeps `import failover` quick
 
     if not isinstance(intent, Create):
-        word = type(intent).__name__.lower() if intent else None
-        note = "not a generation: it goes where its job runs" if intent else "not a generation"
-        return Explanation(provider, intent=word, notes=(f"{note}; else it passes untouched",))
+        if intent is None:
+            return Explanation(provider, notes=("not a generation: it passes untouched",))
+        note = "not a generation: it goes to where its job runs"
+        return Explanation(provider, intent=type(intent).__name__.lower(), notes=(note,))
     walk = Walk(runtime, request, intent, runtime.inbound[provider])
     walk.read()
     source = walk.source or runtime.catalog.endpoint(provider, walk.slug)
