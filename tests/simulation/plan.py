@@ -205,6 +205,7 @@ def _settings(random: Random, names: tuple[str, ...]) -> Settings:
 
 SDKS = ("fal-run", "fal-run", "fal-queue", "fal-stream", "openai-like")
 SDKS_REPLICATE = ("replicate-wait", "replicate-wait", "replicate-queue")
+PACES = ((1.0, 4.0), (1.0, 4.0), (2.0, 20.0), (2.0, 20.0), (10.0, 60.0), (10.0, 400.0))
 GAPS = (0.1, 0.5, 2.0, 8.0, 12.0, 40.0, 200.0)
 
 
@@ -242,7 +243,7 @@ def _orders(
 
 
 def _weather(random: Random, name: str, keys: tuple[str, ...], end: float) -> Weather:
-    pace = random.choice(((1.0, 4.0), (2.0, 20.0), (10.0, 60.0)))
+    pace = random.choice(PACES)
     kind = random.choice(("calm", "calm", "one", "one", "one", "flaky", "polls"))
     spells: list[Spell] = []
     if kind == "one":

@@ -35,12 +35,14 @@ class Bug:
         where: `module:function` or `module:Class.method` below `failover`, or `row:id`.
         old: the text that is replaced; for a row, its field.
         new: what it is replaced with; for a row, the field's value.
+        rare: needs thousands of schedules.
     """
 
     name: str
     where: str
     old: str
     new: Any
+    rare: bool = False
 
 
 @contextmanager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK = 250
-STATES = ("clean", "counting", "cooling", "expired", "probe")
+STATES = ("clean", "counting", "cooling", "probe")
 KEPT = 50  # violations that are kept in full
 
 

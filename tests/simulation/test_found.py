@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from failover.core.settings import Settings
 
 from .plan import FOREVER, START, Mishap, Order, Plan, Spell, Weather
@@ -110,3 +112,23 @@ def test_a_pass_through_can_report_a_provider_that_has_recovered_meanwhile() -> 
     calls = [order(0), order(16), order(40), order(120)]
     world = run(weather, *calls, on_unknown="failover")
     assert world.violations == []
+
+
+@pytest.mark.xfail(strict=True, reason="the pass-through does not look at the bill: I2-pass")
+def test_no_third_submit_is_made_when_two_may_have_been_billed() -> None:
+    """The caller's provider cools, two others time out, and then his own is asked as well."""
+    silent = calm(Spell(START, FOREVER, "timeout-done"))
+    limited = calm(Spell(START, START + 1, "429"))
+    weather = {"fal": limited, "replicate": silent, "fal-two": silent}
+    world = run(weather, order(0, timeout=None), order(5, timeout=None))
+    assert world.off["I2-pass"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="nor at a policy: I9-pass")
+def test_a_policys_refusal_is_the_end_also_while_the_callers_provider_cools() -> None:
+    """An alternative refuses for a policy, and the caller's own provider is asked all the same."""
+    limited = calm(Spell(START, START + 1, "429"))
+    strict = calm(Spell(START, FOREVER, "policy"))
+    settings = {"providers": ("fal", "fal-two")}
+    world = run({"fal": limited, "fal-two": strict}, order(0), order(5), **settings)
+    assert world.off["I9-pass"] == 0

@@ -274,6 +274,11 @@ def _rested(world: World, flight: Flight, hop: Hop) -> None:
             late = 0.0 if told[2] == number else REFRESH
             if hop.started >= told[0] + late:
                 world.violate("I14", f"{scope} asked to be left alone until {told[1]:.1f}")
+        expired = flight.process.health.entry(scope) is Entry.PROBE
+        if expired and scope not in flight.probes and not world.health.emptied:
+            known = standing(world, flight, scope)
+            if known is not None and known.opened:
+                world.violate("I10", f"{scope} is probed without leave: {known}")
         opened = world.health.changed.get(scope, now)
         if cools(world, flight, scope) and hop.started >= opened + REFRESH:
             world.violate("I20", f"{scope} is cooling: {standing(world, flight, scope)}")
