@@ -185,9 +185,10 @@ def _console() -> Any:
 
 
 def _print(line: str, style: str = "") -> None:
-    """Print one line; what the terminal can't show is escaped."""
+    """Print a text; what the terminal can't show, or would obey, is not passed on."""
     encoding = sys.stdout.encoding or "utf-8"
-    shown = line.encode(encoding, "backslashreplace").decode(encoding)
+    plain = "".join(c if c >= " " or c == "\n" else "?" for c in line)
+    shown = plain.encode(encoding, "backslashreplace").decode(encoding)
     console = _console()
     if console is None:
         sys.stdout.write(f"{shown}\n")

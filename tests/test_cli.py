@@ -14,6 +14,7 @@ from failover.catalog.check import Shipped, faults
 from failover.catalog.lines import Lines, render_lines
 
 if TYPE_CHECKING:
+    from io import RawIOBase
     from pathlib import Path
 
 FLUX = "https://fal.run/fal-ai/flux/dev"
@@ -198,6 +199,49 @@ def test_output_that_the_terminal_cannot_show_is_escaped() -> None:
     done = run("explain", FLUX, "--json", body, PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert r"\u72d0" in done.stdout
+
+
+def test_nothing_in_a_call_reaches_the_terminal_as_a_command() -> None:
+    body = json.dumps({"version": "acme/\x1b[2Jstyle", "input": {"prompt": "\x1b[31m"}})
+    done = run("explain", "https://api.replicate.com/v1/predictions", "--json", body)
+    assert "endpoint: acme/?[2Jstyle" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("explain", FLUX, "--json", '{"prompt": "[red]x[/red]"}'), '"prompt": "[red]x[/red]"'),
+        (("models", "flux-dev-lora-i2i"), "flux-dev-lora-i2i"),
+    ],
+)
+def test_a_terminal_gets_colours_or_a_table(arguments: tuple[str, ...], said: str) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        child = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "failover", *arguments],
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONUTF8": "1"},
+            stdout=theirs,
+        )
+        os.close(theirs)
+        with child:
+            shown = read_all(screen).decode()
+    assert child.returncode == 0
+    assert said in shown
+    assert "\x1b[" in shown
+
+
+def read_all(screen: RawIOBase) -> bytes:
+    """What was written to a terminal; its end is an error on Linux."""
+    text = b""
+    while True:
+        try:
+            part = screen.read(4096)
+        except OSError:
+            return text
+        if not part:
+            return text
+        text += part
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import failover
 from failover import ConfigurationError, Failover, Model, Policy, explain
 from failover.catalog.lines import Lines
+from failover.sim import Pace, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +28,8 @@ SLUGS = {name: tuple(Lines.shipped("schemas", name)) for name in ("fal", "replic
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start without keys, forbid the network, leave nothing installed."""
+def _clean(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start without keys, forbid the network (but to real calls), leave nothing installed."""
     for name in ("FAL_KEY", "FAL_KEYS", "REPLICATE_API_TOKEN", "REPLICATE_API_TOKENS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("FAILOVER_STORE", raising=False)
@@ -34,10 +37,19 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def refuse(*args: object) -> None:
         raise AssertionError(f"explain() used the network: {args}")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    if "world" not in request.fixturenames:
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        monkeypatch.setattr(socket, "getaddrinfo", refuse)
     yield
     failover.uninstall()
+
+
+@pytest.fixture
+def world(_clean: None) -> Iterator[World]:
+    """Simulated providers whose jobs are over when first looked at, their keys in place."""
+    with World() as world, world.environ():
+        world.fal.pace = world.replicate.pace = Pace(running_polls=0)
+        yield world
 
 
 def both() -> Failover:
@@ -104,6 +116,34 @@ def test_what_the_flow_would_say_is_what_is_said() -> None:
         made = catalog.translate(source, target, FLUX)
         assert row.request is not None
         assert row.request["body"]["input"] == made.inputs[0]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "other"),
+    [
+        (f"{FAL}/fal-ai/flux/dev", FLUX, "replicate"),
+        (f"{FAL}/fal-ai/flux/dev", {**FLUX, "acceleration": "high"}, "replicate"),
+        (replicate_url("black-forest-labs/flux-dev"), {"input": {"prompt": "a fox"}}, "fal"),
+    ],
+)
+def test_what_is_explained_is_what_is_sent(
+    url: str, body: dict[str, Any], other: str, world: World
+) -> None:
+    fo = Failover()
+    told = first(explain(url, body, to=other, failover=fo), other)
+    own = "fal" if other == "replicate" else "replicate"
+    key = fo.keyring.credential(own, fo.keyring.ids(own)[0])
+    world.providers[own].fail(status=503)
+    with fo.wrap(httpx.Client()) as client:
+        reply = client.post(url, json=body, headers={"Authorization": key})
+    assert reply.status_code < 300, reply.text
+    sent = next(row for row in world.requests if row.provider == other and row.phase == "submit")
+    assert told.request is not None
+    assert told.request["method"] == sent.method
+    assert told.request["url"] == f"https://{sent.host}{sent.path}"
+    assert json.loads(sent.body) == told.request["body"]
+    report = reply.extensions["failover"]
+    assert (report.dropped, report.changed) == (told.dropped, told.changed)
 
 
 def test_a_missing_key_is_only_a_reason() -> None:
