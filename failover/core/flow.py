@@ -79,7 +79,10 @@ def _create(
         if bill is not None:
             yield from walk.not_rerouted("resubmit")
             stop = walk.dialect.stop(walk.request) if bill is Bill.UNKNOWN else None
-            return Answer(stop or (yield from ask(Forward(read=False))))
+            again = stop or (yield from ask(Forward(read=False)))
+            if isinstance(again, NoReply) or again.status >= 400:  # it may be sent once more
+                ctx.memory.note_exhausted(ctx.who(), walk.request, bill)
+            return Answer(again)
         if ctx.health.stale():
             yield from ask(ReadHealth())
     answer = yield from _ask_own(walk, reply, passed)

@@ -192,7 +192,8 @@ class Network:
         intent = flight.intent
         blocking = isinstance(intent, Create) and intent.mode in (Mode.BLOCK, Mode.STREAM)
         if not hop.own or family(hop.provider) == "replicate" or not blocking:
-            if hop.own and job.state(now) == "failed" and hop.fault is OK:
+            held = hop.own and family(hop.provider) == "replicate"
+            if held and job.state(now) == "failed" and hop.fault is OK:
                 hop.fault = FATES[job.fate]  # the caller was held until it had failed
             return wire.accepted(job, now)
         if isinstance(intent, Create) and intent.mode is Mode.STREAM:

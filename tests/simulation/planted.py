@@ -173,6 +173,7 @@ PLANTED: tuple[Bug, ...] = (
         f"{_HEALTH}:release",
         "generation == standing.generation",
         "True",
+        rare=True,
     ),
     Bug(
         "thresholds are one too high",
@@ -219,6 +220,7 @@ PLANTED: tuple[Bug, ...] = (
         _ENTRY,
         "yield from Pass(generations, tuple(probes)).settle()",
         "pass",
+        rare=True,
     ),
     Bug("keys are not entered", "core.walk:scopes_of", 'f"key:{provider}/{key}",', ""),
     Bug("probes are never given back", f"{_FLOW}:_note_own", "yield from passed.settle()", "pass"),
@@ -270,6 +272,7 @@ PLANTED: tuple[Bug, ...] = (
         f"{_FLOW}:_ask_own",
         "passed = passed or Pass(ctx.health.generations())",
         "passed = passed or Pass()",
+        rare=True,
     ),
     Bug("the store is not read again", f"{_FLOW}:_create", "ctx.health.stale()", "False"),
     # --- walk, evidence -----------------------------------------------------------------------
@@ -400,7 +403,13 @@ PLANTED: tuple[Bug, ...] = (
         "[*_own_keys(walk, source), *_elsewhere(walk, source, asked)]",
         "[]",
     ),
-    Bug("the caller's own key again", "core.candidates:_own_keys", "mine and key != mine", "mine"),
+    Bug(
+        "the caller's own key again",
+        "core.candidates:_own_keys",
+        "mine and key != mine",
+        "mine",
+        rare=True,
+    ),
     # --- rows ---------------------------------------------------------------------------------
     Bug("a conflict is tried elsewhere", "row:conflict", "action", _Action.FAILOVER),
     Bug("a rate limit surfaces", "row:rate", "action", _Action.SURFACE),

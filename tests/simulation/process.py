@@ -102,7 +102,7 @@ class SimStore:
         inner = self._open()
         before = inner.peek(scope)
         inner.release(scope, generation)
-        self._world.health.released(generation, before, inner.peek(scope))
+        self._world.health.released(inner, generation, before, inner.peek(scope))
 
     def find_job(self, id: str) -> Job | None:
         return self._open().find_job(id)

@@ -132,3 +132,13 @@ def test_a_policys_refusal_is_the_end_also_while_the_callers_provider_cools() ->
     settings = {"providers": ("fal", "fal-two")}
     world = run({"fal": limited, "fal-two": strict}, order(0), order(5), **settings)
     assert world.off["I9-pass"] == 0
+
+
+def test_a_client_that_goes_on_for_minutes_never_starts_a_second_walk() -> None:
+    """Each attempt is one pass-through, also those more than two minutes after the first."""
+    down = calm(Spell(START, FOREVER, "429"))
+    weather = dict.fromkeys(NAMES, down)
+    world = run(weather, order(0, sdk="fal-run"), cooldown=1.0, max_cooldown=2.0)
+    assert world.violations == []
+    assert submits(world, "fal") == 10
+    assert submits(world, "replicate") == submits(world, "fal-two") == 1

@@ -29,6 +29,7 @@ def judge_flight(world: World, flight: Flight) -> None:
     if not isinstance(flight.intent, Create):
         return
     if not flight.submits:
+        flight.resubmit = True
         _judge_stop(world, flight)
         return
     if flight.resubmit:

@@ -165,7 +165,9 @@ class HealthWatch:
             self._must("I11", after.lease - now <= LEASE + 1.0, f"{after} may be probed for long")
             self._must("I10", after.lease - now > 1.0, f"{after} has no lease")
 
-    def released(self, generation: int, before: Standing | None, after: Standing | None) -> None:
+    def released(
+        self, inner: OpenStore, generation: int, before: Standing | None, after: Standing | None
+    ) -> None:
         """A probe was given back."""
         if before is None or after is None:
             return
@@ -176,9 +178,7 @@ class HealthWatch:
             self._must("I12", before.lease == after.lease, "a late release ended another's lease")
             return
         self._must("I24", after.lease == 0.0, f"a release left {after}")
-        for where in [where for where in self.leases if where[1] == before.scope]:
-            if self.leases[where].generation == generation:
-                del self.leases[where]
+        self.leases.pop((inner.number, before.scope), None)
 
 
 def _active(standing: Standing, now: float) -> bool:

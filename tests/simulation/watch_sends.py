@@ -213,8 +213,13 @@ def _resubmit(world: World, flight: Flight) -> None:
     flight.resubmit = True
     since = world.clock.now - RESUBMITS
     earlier = flight.call.flights[:-1]
-    tried = [one for one in earlier if len({(hop.provider, hop.key) for hop in one.submits}) > 1]
-    if not any((one.hops[-1].ended or 0.0) > since for one in tried):
+    tried = [
+        one
+        for one in earlier
+        if one.resubmit or len({(hop.provider, hop.key) for hop in one.submits}) > 1
+    ]
+    ends = [one.hops[-1].ended if one.hops else one.started for one in tried]
+    if not any((at or 0.0) > since for at in ends):
         world.violate("LIVE", "a first attempt was taken for one that is sent again")
 
 
