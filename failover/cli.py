@@ -108,14 +108,15 @@ def _row(name: str, model: Mapping[str, Any], bound: Mapping[str, Any]) -> tuple
 
 
 def _check() -> int:
-    from failover.catalog.check import Shipped, faults, stale  # noqa: PLC0415  # builds the data
+    from failover.catalog import check  # noqa: PLC0415  # only this command builds the data
 
-    data = Shipped.load()
-    found = [*faults(data), *stale()]
+    data = check.Shipped.load()
+    found = [*check.faults(data), *check.stale()]
     for line in found:
         _print(line)
     counts = ", ".join(f"{name}: {len(entries)}" for name, entries in data.bound.items())
-    _print(f"{len(data.models)} models; endpoints: {counts}; faults: {len(found)}")
+    _print(f"{len(data.models)} models; endpoints with a schema: {counts}")
+    _print(f"known by name only, never targets: {check.named_only(data)}; faults: {len(found)}")
     return 1 if found else 0
 
 

@@ -38,7 +38,7 @@ class Candidate(_Fixed):
         endpoint: its slug there.
         model: the canonical model it stands for.
         usable: the call would be sent to it.
-        reason: why it would not: `no-key`, `not-in-providers`, `retired`, `no-schema`,
+        reason: why it would not: `no-key`, `not-in-providers`, `retired`, `no_schema`,
             `no-version`, `no-dialect`, `webhook`, `headers`, or the translation's own word and the
             parameter it fails on (`essential: loras`); None when usable.
         request: `method`, `url` and `body` of what would be sent, without a key; None when the
@@ -351,7 +351,7 @@ def _left_out(walk: Walk, endpoint: Endpoint) -> str:
     if endpoint.retired is not None:
         return "retired"
     known = walk.ctx.catalog.endpoint(endpoint.provider, endpoint.slug)
-    return "no-schema" if known is None else "no-version"
+    return "no_schema" if known is None else "no-version"
 
 
 def _notes(

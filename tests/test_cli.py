@@ -72,6 +72,7 @@ def test_check_finds_nothing_wrong_with_the_shipped_data() -> None:
     done = run("models", "--check")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("faults: 0\n")
+    assert len(done.stdout.splitlines()) == 2
 
 
 def planted(file: str, key: str, **changes: Any) -> list[str]:

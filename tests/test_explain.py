@@ -260,6 +260,26 @@ def test_a_retired_endpoint_is_never_used() -> None:
     assert {(row.usable, row.reason, row.request) for row in rows} == {(False, "retired", None)}
 
 
+@pytest.mark.parametrize(
+    ("slug", "other", "reason"),
+    [
+        ("fal-ai/elevenlabs/tts/eleven-v3", "elevenlabs/v3", "no_schema"),
+        ("fal-ai/bagel", "bytedance/bagel", "no-version"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_called_says_why(slug: str, other: str, reason: str) -> None:
+    told = explain(f"{FAL}/{slug}", {"prompt": "a fox", "text": "a fox"}, failover=both())
+    row = first(told, "replicate")
+    assert (row.endpoint, row.usable, row.reason) == (other, False, reason)
+
+
+def test_inputs_that_mean_no_model_that_others_serve_say_so() -> None:
+    body = {"prompt": "a fox", "rendering_speed": "NO SUCH SPEED"}
+    told = explain(f"{FAL}/fal-ai/ideogram/v3", body, failover=both())
+    assert (told.known, told.model, told.candidates) == (True, None, ())
+    assert told.notes == ("no model that others serve fits these inputs",)
+
+
 def test_the_callers_own_endpoint_may_be_retired() -> None:
     told = explain(replicate_url("openai/sora-2"), {"input": {"prompt": "a fox"}}, failover=both())
     assert told.known

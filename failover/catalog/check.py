@@ -62,6 +62,16 @@ def faults(data: Shipped) -> list[str]:
     return found or [*_retired_targets(data)]  # pairing needs data that is whole
 
 
+def named_only(data: Shipped) -> int:
+    """Count the endpoints that models name at these providers and that have no schema."""
+    return sum(
+        slug not in entries
+        for model in data.models.values()
+        for provider, entries in data.bound.items()
+        for slug in model["endpoints"].get(provider, ())
+    )
+
+
 def stale() -> list[str]:
     """Build the data anew and name the files that differ from the shipped ones."""
     folder = files("failover.catalog").joinpath("data")
