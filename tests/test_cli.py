@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import failover
 from failover.catalog.check import Shipped, faults
 from failover.catalog.lines import Lines, render_lines
 
 if TYPE_CHECKING:
     from io import RawIOBase
-    from pathlib import Path
 
+PACKAGE = Path(failover.__file__).parent
 FLUX = "https://fal.run/fal-ai/flux/dev"
 CALL = {"prompt": "狐", "image_size": "landscape_16_9", "no_such_parameter": 1}
 CANARY = "canary-key-7f3a"
 
 
-def run(*arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, stdin: str = "", cwd: Path | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m failover` without any key but those given."""
     ours = ("FAL_", "REPLICATE_", "FAILOVER_", "PYTHONIOENCODING")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "failover", *arguments],
         env={**kept, "PYTHONUTF8": "1", **environ},
+        cwd=cwd,
         input=stdin,
         capture_output=True,
         encoding="utf-8",
@@ -73,6 +79,18 @@ def test_check_finds_nothing_wrong_with_the_shipped_data() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("faults: 0\n")
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_check_lists_what_is_wrong_and_fails(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "failover", ignore=shutil.ignore_patterns("__pycache__"))
+    data = tmp_path / "failover/catalog/data/replicate.json"
+    version = Lines.shipped("data", "replicate")["adirik/marigold"]["version"]
+    data.write_text(data.read_text("utf-8").replace(version, "latest"), "utf-8")
+    done = run("models", "--check", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "replicate adirik/marigold: version 'latest' is not 64 hexa" in done.stdout
+    assert "data/replicate.json: stale" in done.stdout
+    assert done.stdout.endswith("faults: 2\n")
 
 
 def planted(file: str, key: str, **changes: Any) -> list[str]:
