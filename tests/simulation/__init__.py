@@ -20,5 +20,6 @@ stores and crashes. So whatever is found can be seen again.
     world.py       runs one schedule
     invariants.py  the table of what must hold; watch_*.py check it
     runner.py      many schedules, and the JSON about them
-    planted.py     bugs put in on purpose, each of which must be found
+    planting.py    puts a bug in for a while, and looks for it
+    planted.py     the bugs, each of which must be found
 """

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from .planted import PLANTED, hunt
+from .planted import PLANTED
+from .planting import hunt
 from .runner import report, run_many, shown
 from .world import World
 

@@ -54,7 +54,7 @@ class Network:
         submits = hop.submit
         delay = self._submit(flight, hop, limit) if submits else self._ask(flight, hop, limit)
         flight_process = flight.process
-        world._wake(flight_process, delay, lambda: self._deliver(flight, hop, delay))
+        world.wake(flight_process, delay, lambda: self._deliver(flight, hop, delay))
 
     # --- submits --------------------------------------------------------------------------------
 

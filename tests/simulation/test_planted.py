@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from .planted import PLANTED, Bug, hunt, planted
+from .planted import PLANTED
+from .planting import Bug, hunt, planted
 from .world import World
 
 ENOUGH = 400

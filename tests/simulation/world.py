@@ -241,11 +241,11 @@ class World:
             judge_call(self, call)
             return
         if isinstance(wish, sdk.Wait):
-            self._wake(call.process, wish.seconds, lambda: self._advance(call, None))
+            self.wake(call.process, wish.seconds, lambda: self._advance(call, None))
         else:
             self._launch(call, wish.request)
 
-    def _wake(self, process: SimProcess, seconds: float, action: Any) -> None:
+    def wake(self, process: SimProcess, seconds: float, action: Any) -> None:
         """Do something later, when the process is running again."""
 
         def act() -> None:
@@ -289,7 +289,7 @@ class World:
                 self.network.dispatch(flight, effect)
                 return
             if isinstance(effect, Sleep):
-                self._wake(process, effect.seconds, lambda: self.step(flight, None))
+                self.wake(process, effect.seconds, lambda: self.step(flight, None))
                 return
             answer = process.does(effect)
             if isinstance(effect, STORE_EFFECTS):
@@ -299,7 +299,7 @@ class World:
                     if answer.entry is Entry.PROBE:
                         flight.probes[effect.scope] = answer.generation
                 if self.befalls("store-slow", process.number):
-                    self._wake(process, LATENCY, partial(self.step, flight, answer))
+                    self.wake(process, LATENCY, partial(self.step, flight, answer))
                     return
             elif not isinstance(effect, Emit):
                 raise TypeError(effect)
