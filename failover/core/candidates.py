@@ -70,5 +70,7 @@ def _elsewhere(walk: Walk, source: Endpoint, asked: Asked) -> Iterator[Candidate
 
 
 def _usable(endpoint: Endpoint, source: Endpoint) -> bool:
+    """Whether an endpoint is another one, is still there, and can be called at all."""
     same = (endpoint.provider, endpoint.slug) == (source.provider, source.slug)
-    return endpoint.retired is None and not same
+    callable_ = endpoint.official is not False or endpoint.version is not None
+    return endpoint.retired is None and callable_ and not same

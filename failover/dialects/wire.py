@@ -18,8 +18,11 @@ _LINE_END = re.compile(r"\r\n|\r|\n")  # and no other, in server-sent events
 
 
 def dumps(value: Any) -> bytes:
-    """Encode JSON compactly, as UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Encode JSON compactly, as UTF-8; a lone surrogate, which has no form there, as an escape."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def line(value: Any) -> str:

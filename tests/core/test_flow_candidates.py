@@ -126,6 +126,14 @@ def test_substitutes_come_after_the_same_model_and_only_if_the_user_says_so() ->
     assert answer.report.header.endswith("reason=fal:500,replicate:500,fal:500")
 
 
+def test_a_substitute_that_can_not_be_called_is_not_tried() -> None:
+    world = World(attempts=9, substitutes={"schnell": ("pro",)})
+    lost = Endpoint("replicate", "acme/no-version", "image", official=False)
+    world.catalog.endpoints_of = lambda model: (lost,)  # type: ignore[method-assign]
+    _, script = run(world, fal_run(), ERROR, ERROR)
+    assert script.sends == ["forward", f"send replicate/r1 {THERE}"]
+
+
 def test_the_users_order_of_providers_holds() -> None:
     world = World(substitutes={"schnell": ("pro",)}, providers=("replicate", "fal"), attempts=9)
     _, script = run(world, fal_run(), ERROR, ERROR, ERROR, ERROR)

@@ -235,3 +235,9 @@ def test_ids_are_new_and_of_the_providers_own_form(provider: str) -> None:
     ids = {speaks.new_id(random) for _ in range(500)}
     assert len(ids) == 500
     assert all(ID_FORMS[provider].fullmatch(one) for one in ids)
+
+
+def test_a_lone_surrogate_is_sent_as_an_escape() -> None:
+    endpoint = Endpoint("fal", "fal-ai/flux/dev", "image")
+    request = inbound("fal").submit(endpoint, {"prompt": "\ud83d"}, seconds=None, last=False)
+    assert request.body == b'{"prompt":"\\ud83d"}'
