@@ -7,6 +7,7 @@
     python3 dev.py types      mypy --strict
     python3 dev.py bare       build the wheel and import it with no extras installed
     python3 dev.py check      tests, lint and types
+    python3 dev.py simulate --schedules 20000    the core under virtual time and every fault
     python3 dev.py bench      the benchmarks' tables
 
 Needs Python 3.11 or newer with the `venv` module, and nothing else.
@@ -158,6 +159,12 @@ def bare(arguments: list[str]) -> None:
         run(python, "-I", "-c", BARE, *arguments)
 
 
+def simulate(arguments: list[str]) -> None:
+    """Run the core under virtual time, against everything that can go wrong."""
+    set_up("test")
+    run(PYTHON, "-m", "tests.simulation", *arguments)
+
+
 def bench(arguments: list[str]) -> None:
     """Run the benchmarks."""
     set_up("bench")
@@ -173,6 +180,7 @@ JOBS = {
     "types": types,
     "bare": bare,
     "check": check,
+    "simulate": simulate,
     "bench": bench,
 }
 
