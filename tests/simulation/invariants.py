@@ -49,7 +49,7 @@ INVARIANTS: dict[str, Invariant] = {
     "I2-pass": Invariant(
         "nor is the pass-through made when an earlier send may have been billed and no repeat is "
         "left",
-        "the pass-through of a call whose own provider cools does not look at the bill",
+        "decided otherwise: a call is never worse off than alone, so its own provider is asked once",
     ),
     "I3": Invariant("no attempt starts after the deadline; the answer comes soon after it"),
     "I4": Invariant("a job nobody can wait for is cancelled"),
@@ -67,7 +67,7 @@ INVARIANTS: dict[str, Invariant] = {
     "I9": Invariant("no submit follows on a refusal that is the caller's own, or a policy's"),
     "I9-pass": Invariant(
         "nor the pass-through, after an alternative's refusal for the sake of a policy",
-        "the pass-through of a call whose own provider cools does not look at it",
+        "decided otherwise: it is the provider that the caller asked, not a laxer one",
     ),
     "I10": Invariant("at most one live probe of a scope, over all processes"),
     "I11": Invariant("no wedge: an expired scope admits somebody"),
