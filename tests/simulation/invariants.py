@@ -49,7 +49,7 @@ INVARIANTS: dict[str, Invariant] = {
     "I2-pass": Invariant(
         "nor is the pass-through made when an earlier send may have been billed and no repeat is "
         "left",
-        "decided otherwise: a call is never worse off than alone, so its own provider is asked once",
+        "decided otherwise: never worse than alone, so the own provider is asked once",
     ),
     "I3": Invariant("no attempt starts after the deadline; the answer comes soon after it"),
     "I4": Invariant("a job nobody can wait for is cancelled"),
