@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from fakes import FAL, REPLICATE, VERSION, World
 from script import Script, run
@@ -23,6 +25,9 @@ from talk import (
 from failover.core.health import Standing
 from failover.core.types import Reply, Trouble
 from failover.events import CooldownEnded, CooldownStarted, Exhausted, Rerouted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 ERROR = reply(500, {"detail": "no"})
@@ -242,6 +247,33 @@ def test_what_other_processes_know_is_read_first() -> None:
     world.health.shared = True
     _, script = run(world, fal_run(), F_RESULT)
     assert script.lines == ["read health", "forward"]
+
+
+def _after_a_while(world: World) -> Callable[[object], Reply]:
+    """An error that took so long that the view of the store has become stale again."""
+
+    def answer(_: object) -> Reply:
+        world.health.shared = True
+        return ERROR
+
+    return answer
+
+
+@EVERY_WAY
+def test_what_other_processes_know_is_read_again_before_another_provider_is_asked(way: Way) -> None:
+    world = World()
+    world.health.shared = True
+    _, script = run(world, way.request, _after_a_while(world), *way.served)
+    again = script.lines.index("read health", 1)
+    sent = next(n for n, text in enumerate(script.lines) if text.startswith(f"send {way.other}"))
+    assert script.lines.index("forward") < again < sent
+
+
+def test_what_other_processes_know_is_read_again_before_a_pass_through() -> None:
+    world = World()
+    world.health.cool("host:fal", 60.0)
+    _, script = run(world, fal_run(), _after_a_while(world), F_RESULT)
+    assert script.lines[-2:] == ["read health", "forward"]
 
 
 def test_a_late_failure_of_an_old_generation_changes_nothing() -> None:

@@ -270,6 +270,15 @@ def test_after_outcomes_that_cost_nothing_an_sdk_may_send_again() -> None:
         assert script.lines == ["emit NotRerouted resubmit", "forward unread"]
 
 
+def test_a_resubmit_that_is_served_is_the_last() -> None:
+    world = World()
+    run(world, fal_run(), ERROR, reply(503))
+    served = reply(200, {"images": []})
+    answer, script = run(world, fal_run(), served)
+    assert answer.reply is served
+    assert script.lines == ["emit NotRerouted resubmit", "forward unread"]
+
+
 @EVERY_WAY
 def test_another_task_is_no_resubmit(way: Way) -> None:
     world = World()
