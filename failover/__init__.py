@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from failover._failover import Failover
 from failover._patch import install, installed, is_installed, paused, uninstall
-from failover.explain import explain
 from failover.policy import Model, Policy
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from failover import sim as sim
     from failover import stores as stores
     from failover import testing as testing
+    from failover._explain import explain
     from failover.core.report import Attempt, Report
     from failover.errors import CatalogError, ConfigurationError, FailoverError, StoreError
     from failover.events import Event, Listener, Rerouted
@@ -42,6 +42,7 @@ _LATER = {
     "Event": "failover.events",
     "Listener": "failover.events",
     "Rerouted": "failover.events",
+    "explain": "failover._explain",
     "open_store": "failover.stores",
 }
 _MODULES = (

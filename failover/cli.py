@@ -18,7 +18,7 @@ from failover.dialects import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from failover.explain import Candidate, Explanation
+    from failover._explain import Candidate, Explanation
 
 COLUMNS = ("model", "kind", "providers", "endpoints")
 STYLES = {"usable": "green", "not used": "yellow", "note": "cyan"}
@@ -121,8 +121,8 @@ def _check() -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    from failover._explain import explain  # noqa: PLC0415  # only this command
     from failover.errors import ConfigurationError  # noqa: PLC0415  # only this command
-    from failover.explain import explain  # noqa: PLC0415  # only this command
 
     try:
         body = json.loads(_body(options.json))

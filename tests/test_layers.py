@@ -69,7 +69,7 @@ LAYERS: dict[str, Layer] = {
     "_import_hook": Layer(set()),
     "_patch": Layer({"failover._failover", "failover._import_hook"}, {"wrapt", "failover"}),
     # the decision, played through without sending
-    "explain": Layer(
+    "_explain": Layer(
         {"failover._failover", "failover._patch", "failover._sites", "failover.policy"}
         | {"failover.core", "failover.dialects", "failover.errors"}
     ),
