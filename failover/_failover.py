@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread  # the same locks as from threading, which is slow to import
 import os
-import threading
 import time
 
 from failover._sites import Sites
@@ -77,7 +77,7 @@ class Failover:
         self.telling = Telling(on_failover, _as_listeners(on_event), default=(_log,))
         self._store_setting = store if store is not None else os.environ.get("FAILOVER_STORE")
         self._runtime: Runtime | None = None
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self.hosts: dict[bytes, str] = {host.encode(): host for host in self.sites.by_host}
         self.secrets: Mapping[bytes, str] = self.keyring.values
         self.secret_texts: Mapping[str | bytes, str] = self.keyring.texts

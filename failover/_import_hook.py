@@ -7,8 +7,8 @@ itself, once one of the HTTP libraries is there.
 
 from __future__ import annotations
 
+import _thread  # the same locks as from threading, which is slow to import
 import sys
-import threading
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` is slow to import
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class _Finder:
 
     def __init__(self) -> None:
         self.hooks: dict[str, Callable[[Any], None]] = {}
-        self._asking = threading.local()
+        self._asking = _thread._local()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None

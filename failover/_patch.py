@@ -8,7 +8,7 @@ installing twice, or again after somebody else replaced the method, does the rig
 
 from __future__ import annotations
 
-import threading
+import _thread  # the same locks as from threading, which is slow to import
 from contextlib import contextmanager
 
 from failover._failover import Failover
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MARK = "_self_failover"
-_lock = threading.RLock()
+_lock = _thread.RLock()
 
 
 class _Slot:

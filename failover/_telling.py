@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import _thread  # the same locks as from threading, which is slow to import
 import time
 from contextlib import contextmanager
 
@@ -34,7 +34,7 @@ class Telling:
         self._listeners = tuple(on_event)
         self._default = tuple(default)
         self._logged: dict[object, float] = {}
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self.verbose = bool(self._listeners)
 
     def tell(self, event: Event) -> None:
