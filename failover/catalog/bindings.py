@@ -264,8 +264,8 @@ def _pixel_parameters(
         width, height = by_side["size:width"], by_side["size:height"]
         wide, tall = properties[width], properties[height]
         least, most = _side_limits(wide, tall)
-        both = (wide.get("default"), tall.get("default"))
-        default = (int(both[0]), int(both[1])) if all(both) else None  # type: ignore[arg-type]
+        across, down = wide.get("default"), tall.get("default")
+        default = (int(across), int(down)) if across and down else None
         return PixelParameters(width, height, None, least, most, default)
     return None
 

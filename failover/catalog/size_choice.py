@@ -220,9 +220,10 @@ def _far(size: Size, got: Size) -> float:
 def _judge(size: Size, option: Choice) -> Choice:
     """Say what an option loses of a size."""
     got = option.size
-    both = size.ratio is not None and got.ratio is not None
-    error = ratio_error(size.ratio, got.ratio) if both else 0.0  # type: ignore[arg-type]
-    turned = both and orientation(size.ratio) * orientation(got.ratio) < 0  # type: ignore[arg-type]
+    error, turned = 0.0, False
+    if size.ratio is not None and got.ratio is not None:
+        error = ratio_error(size.ratio, got.ratio)
+        turned = orientation(size.ratio) * orientation(got.ratio) < 0
     wants_area = size.square_pixels() is not None
     return option._replace(
         ratio_error=error,

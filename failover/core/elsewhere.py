@@ -95,10 +95,9 @@ def _closed(walk: Walk) -> str | None:
 
 def _why_none(walk: Walk) -> str:
     asked, source = walk.asked, walk.source
-    known = source is not None and asked is not None
-    if known and walk.ctx.catalog.targets(source, asked.input):  # type: ignore[arg-type, union-attr]
-        return "no-key"
-    return "no-equivalent"
+    if source is None or asked is None or not walk.ctx.catalog.targets(source, asked.input):
+        return "no-equivalent"
+    return "no-key"
 
 
 def _try(walk: Walk, candidate: Candidate, passed: Pass) -> Flow[Answer | Verdict | Stop | None]:
